@@ -1,0 +1,100 @@
+package bookingapi
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/fairgate/fairgate/shared/platform/config"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/redisx"
+)
+
+// Config is the settings of the booking API.
+type Config struct {
+	Env           config.Env    `env:"ENV" envDefault:"development"`           // development, test or production
+	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`            // debug, info, warn or error
+	Addr          string        `env:"ADDR" envDefault:"127.0.0.1:8081"`       // where the gateway connects
+	AdminAddr     string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8083"` // health and metrics; keep it private
+	PProf         bool          `env:"PPROF" envDefault:"false"`               // profiles on the admin address
+	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"10s"`        // for requests that are being answered
+	// TrustedProxies are the addresses or networks whose X-Forwarded-* headers count: the gateways.
+	TrustedProxies []string `env:"TRUSTED_PROXIES" envDefault:"127.0.0.1,::1" envSeparator:","`
+
+	PostgresURL   config.Secret `env:"POSTGRES_URL" envDefault:"postgres://fairgate:fairgate@127.0.0.1:8032/fairgate?sslmode=disable"` // the truth
+	PostgresConns int32         `env:"POSTGRES_CONNS" envDefault:"12"`                                                                 // connections of this process
+	Redis         redisx.Settings
+
+	PublicURL    string `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080"`                           // what a fan's browser shows
+	QueueJWKSURL string `env:"QUEUE_JWKS_URL" envDefault:"http://127.0.0.1:8080/.well-known/jwks.json"` // the gateway's keys of entry passes
+
+	// AccessTokenKey is the Ed25519 seed that signs access tokens, in base64.
+	AccessTokenKey config.Secret `env:"ACCESS_TOKEN_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtdG9rZW4ta2V5LTE="`
+	// HoldKey is the secret behind the ids of holds, in base64, 32 bytes or more.
+	HoldKey         config.Secret `env:"HOLD_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtaG9sZC1rZXktMDE="`
+	RefreshLifetime time.Duration `env:"REFRESH_LIFETIME" envDefault:"720h"` // of a refresh token that is not used
+
+	FailedLoginsPerMinute int `env:"FAILED_LOGINS_PER_MINUTE" envDefault:"10"` // of one account
+	SignUpsPerMinute      int `env:"SIGN_UPS_PER_MINUTE" envDefault:"600"`     // from one address
+
+	TossClientKey string `env:"TOSS_CLIENT_KEY" envDefault:"test_ck_fairgate"` // opens the payment window
+	// TossWindowURL is the simulator's payment window; "off" for the real one, which the provider's script opens.
+	TossWindowURL string `env:"TOSS_WINDOW_URL" envDefault:"http://127.0.0.1:8090/pay"`
+
+	MaxStreams int `env:"MAX_STREAMS" envDefault:"20000"` // open at once in this process; more fans poll
+}
+
+// windowOff turns the simulator's payment window off: an empty setting means its default.
+const windowOff = "off"
+
+var developmentValues = map[string]string{
+	"POSTGRES_URL":     "postgres://fairgate:fairgate@127.0.0.1:8032/fairgate?sslmode=disable",
+	"ACCESS_TOKEN_KEY": "ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtdG9rZW4ta2V5LTE=",
+	"HOLD_KEY":         "ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtaG9sZC1rZXktMDE=",
+	"TOSS_CLIENT_KEY":  "test_ck_fairgate",
+	"TOSS_WINDOW_URL":  "http://127.0.0.1:8090/pay",
+}
+
+// Validate returns every broken rule, joined.
+func (c *Config) Validate() error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Env == config.Development || c.Env == config.Test || c.Env == config.Production, "ENV: %q is not development, test or production", c.Env)
+	check(isBaseURL(c.PublicURL), "PUBLIC_URL: %q is not a URL like https://tickets.example.com", c.PublicURL)
+	check(isBaseURL(c.QueueJWKSURL), "QUEUE_JWKS_URL: %q is not a URL", c.QueueJWKSURL)
+	check(c.TossWindowURL == windowOff || isBaseURL(c.TossWindowURL), "TOSS_WINDOW_URL: %q is neither a URL nor off", c.TossWindowURL)
+	check(decodedLen(c.AccessTokenKey) == 32, "ACCESS_TOKEN_KEY: must be 32 bytes in base64")
+	check(decodedLen(c.HoldKey) >= 32, "HOLD_KEY: must be at least 32 bytes in base64")
+	check(c.RefreshLifetime >= time.Minute, "REFRESH_LIFETIME: must be at least 1m")
+	check(c.PostgresConns > 0, "POSTGRES_CONNS: must be more than 0")
+	check(c.FailedLoginsPerMinute > 0, "FAILED_LOGINS_PER_MINUTE: must be more than 0")
+	check(c.SignUpsPerMinute > 0, "SIGN_UPS_PER_MINUTE: must be more than 0")
+	check(c.MaxStreams >= 0, "MAX_STREAMS: must not be negative")
+	if _, err := httpd.ParseProxies(c.TrustedProxies); err != nil {
+		faults = append(faults, fmt.Errorf("TRUSTED_PROXIES: %w", err))
+	}
+	faults = append(faults, c.Env.RefuseDefaults(map[string]string{
+		"POSTGRES_URL": c.PostgresURL.Reveal(), "ACCESS_TOKEN_KEY": c.AccessTokenKey.Reveal(), "HOLD_KEY": c.HoldKey.Reveal(),
+		"TOSS_CLIENT_KEY": c.TossClientKey, "TOSS_WINDOW_URL": c.TossWindowURL,
+	}, developmentValues))
+	return errors.Join(faults...)
+}
+
+func isBaseURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+func decodedLen(s config.Secret) int {
+	raw, err := base64.StdEncoding.DecodeString(s.Reveal())
+	if err != nil {
+		return 0
+	}
+	return len(raw)
+}

@@ -1,0 +1,207 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fairgate/fairgate/shared/account"
+)
+
+// Account is an account as its owner sees it.
+type Account struct {
+	ID        string    `json:"id" example:"acc-01jd0z8m7q3k5v9x2c4b6n8p0r"`
+	Email     string    `json:"email" example:"fan@fairgate.test"`
+	Name      string    `json:"name" example:"김하늘"`
+	Role      string    `json:"role" enum:"fan,organizer,checkin,admin" example:"fan"`
+	Locale    string    `json:"locale" enum:"ko,en" example:"ko"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func accountOf(a account.Account) Account {
+	return Account{ID: a.ID, Email: a.Email, Name: a.Name, Role: string(a.Role), Locale: a.Locale, CreatedAt: a.CreatedAt}
+}
+
+type signUpInput struct {
+	Body struct {
+		Email    string `json:"email" maxLength:"254" example:"fan@fairgate.test"`
+		Password string `json:"password" doc:"8 to 72 characters with a letter, a digit and a symbol." example:"Fairgate-dev-1"`
+		Name     string `json:"name" example:"김하늘"`
+		Locale   string `json:"locale,omitempty" doc:"ko or en; ko when absent." example:"ko"`
+	}
+}
+
+type accountOutput struct {
+	Body struct {
+		Account Account `json:"account"`
+	}
+}
+
+type logInInput struct {
+	Body struct {
+		Email    string `json:"email" maxLength:"254" example:"fan@fairgate.test"`
+		Password string `json:"password" maxLength:"1000" example:"Fairgate-dev-1"`
+	}
+}
+
+type refreshInput struct {
+	Token string `cookie:"refresh_token" doc:"Set by log-in; HttpOnly."`
+}
+
+type tokensOutput struct {
+	Cookies []http.Cookie `header:"Set-Cookie"`
+	Cache   string        `header:"Cache-Control"`
+	Body    struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int    `json:"expires_in" doc:"Seconds." example:"900"`
+	}
+}
+
+type loggedOut struct {
+	Cookies []http.Cookie `header:"Set-Cookie"`
+}
+
+func (a *api) authRoutes() {
+	add(a, route{Operation: huma.Operation{
+		OperationID: "sign-up", Method: http.MethodPost, Path: "/v1/auth/signup", Tags: []string{"accounts"},
+		Summary: "Sign up", Description: "Makes a fan's account; the role is never taken from the caller. 409 `email_taken`. 600 a minute from one address.",
+		DefaultStatus: http.StatusCreated, Errors: []int{409, 429},
+	}}, a.signUp)
+	add(a, route{Operation: huma.Operation{
+		OperationID: "log-in", Method: http.MethodPost, Path: "/v1/auth/login", Tags: []string{"accounts"},
+		Summary: "Log in", Description: "Answers with an access token of 15 minutes and sets the cookie `refresh_token`. " +
+			"401 `invalid_credentials`, alike whether the e-mail is known or not. 10 failures a minute and account.",
+		Errors: []int{401, 429},
+	}}, a.logIn)
+	add(a, route{Operation: huma.Operation{
+		OperationID: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh", Tags: []string{"accounts"},
+		Summary: "Renew the access token", Description: "Exchanges the cookie `refresh_token` for the next one and a new access token. " +
+			"Using a spent one again revokes all tokens of the log-in. 401 `refresh_token_invalid`.",
+		Security: []map[string][]string{{"refresh": {}}}, Errors: []int{401, 403},
+		Middlewares: huma.Middlewares{a.requireSameSite},
+	}}, a.refresh)
+	add(a, route{Operation: huma.Operation{
+		OperationID: "log-out", Method: http.MethodPost, Path: "/v1/auth/logout", Tags: []string{"accounts"},
+		Summary: "Log out", Description: "Revokes all refresh tokens of the log-in that the cookie belongs to. 204 also when there is none.",
+		Security: []map[string][]string{{"refresh": {}}}, Errors: []int{403}, DefaultStatus: http.StatusNoContent,
+		Middlewares: huma.Middlewares{a.requireSameSite},
+	}}, a.logOut)
+}
+
+func (a *api) signUp(ctx context.Context, in *signUpInput) (*accountOutput, error) {
+	b := in.Body
+	made, err := a.Accounts.SignUp(ctx, account.NewAccount{Email: b.Email, Password: b.Password, Name: b.Name, Locale: b.Locale}, of(ctx).clientIP)
+	if err != nil {
+		return nil, err
+	}
+	out := &accountOutput{}
+	out.Body.Account = accountOf(made)
+	return out, nil
+}
+
+func (a *api) logIn(ctx context.Context, in *logInInput) (*tokensOutput, error) {
+	who, refresh, err := a.Accounts.LogIn(ctx, in.Body.Email, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	return a.tokensFor(who, refresh)
+}
+
+func (a *api) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, error) {
+	if in.Token == "" {
+		return nil, account.ErrRefreshInvalid
+	}
+	who, refresh, err := a.Accounts.Refresh(ctx, in.Token)
+	if err != nil {
+		return nil, err
+	}
+	return a.tokensFor(who, refresh)
+}
+
+func (a *api) tokensFor(who account.Account, refresh string) (*tokensOutput, error) {
+	access, err := a.tokens.mint(who)
+	if err != nil {
+		return nil, err
+	}
+	out := &tokensOutput{Cache: "no-store", Cookies: []http.Cookie{
+		a.cookie(refreshCookie, refresh, "/v1/auth", int(a.RefreshLifetime.Seconds())),
+		a.cookie(streamCookie, access, streamCookiePath, int(accessLifetime.Seconds())),
+	}}
+	out.Body.AccessToken, out.Body.ExpiresIn = access, int(accessLifetime.Seconds())
+	return out, nil
+}
+
+func (a *api) logOut(ctx context.Context, in *refreshInput) (*loggedOut, error) {
+	if in.Token != "" {
+		if err := a.Accounts.LogOut(ctx, in.Token); err != nil {
+			return nil, err
+		}
+	}
+	return a.forgetCookies(), nil
+}
+
+func (a *api) forgetCookies() *loggedOut {
+	const gone = -1
+	return &loggedOut{Cookies: []http.Cookie{
+		a.cookie(refreshCookie, "", "/v1/auth", gone), a.cookie(streamCookie, "", streamCookiePath, gone),
+	}}
+}
+
+type changeMeInput struct {
+	Body struct {
+		Name   *string `json:"name,omitempty" example:"김하늘"`
+		Locale *string `json:"locale,omitempty" example:"en"`
+	}
+}
+
+type deleteMeInput struct {
+	Body struct {
+		Password string `json:"password" maxLength:"1000"`
+	}
+}
+
+func (a *api) meRoutes() {
+	add(a, route{account: true, Operation: huma.Operation{
+		OperationID: "get-me", Method: http.MethodGet, Path: "/v1/me", Tags: []string{"accounts"},
+		Summary: "My profile", Description: "The account of the access token.", Errors: []int{401},
+	}}, a.me)
+	add(a, route{account: true, Operation: huma.Operation{
+		OperationID: "change-me", Method: http.MethodPatch, Path: "/v1/me", Tags: []string{"accounts"},
+		Summary: "Change my profile", Description: "Absent members stay as they are.", Errors: []int{401},
+	}}, a.changeMe)
+	add(a, route{account: true, Operation: huma.Operation{
+		OperationID: "delete-me", Method: http.MethodDelete, Path: "/v1/me", Tags: []string{"accounts"},
+		Summary: "Delete my account", Description: "Asks for the password (403 `wrong_password`). Name and e-mail are erased, all log-ins end; " +
+			"bookings stay with the account's id.",
+		Errors: []int{401, 403, 429}, DefaultStatus: http.StatusNoContent,
+	}}, a.deleteMe)
+}
+
+func (a *api) me(ctx context.Context, _ *struct{}) (*accountOutput, error) {
+	who, err := a.Accounts.Get(ctx, of(ctx).caller.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &accountOutput{}
+	out.Body.Account = accountOf(who)
+	return out, nil
+}
+
+func (a *api) changeMe(ctx context.Context, in *changeMeInput) (*accountOutput, error) {
+	who, err := a.Accounts.Change(ctx, of(ctx).caller.ID, account.Changes{Name: in.Body.Name, Locale: in.Body.Locale})
+	if err != nil {
+		return nil, err
+	}
+	out := &accountOutput{}
+	out.Body.Account = accountOf(who)
+	return out, nil
+}
+
+func (a *api) deleteMe(ctx context.Context, in *deleteMeInput) (*loggedOut, error) {
+	if err := a.Accounts.Delete(ctx, of(ctx).caller.ID, in.Body.Password); err != nil {
+		return nil, err
+	}
+	return a.forgetCookies(), nil
+}

@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/money"
+)
+
+// Hold is seats reserved for minutes.
+type Hold struct {
+	HoldID    string    `json:"hold_id" doc:"Opaque, some 300 characters."`
+	Seats     []string  `json:"seats" example:"[\"1F-A-12-7\",\"1F-A-12-8\"]"`
+	Amount    money.KRW `json:"amount" doc:"KRW, the sum of the prices." example:"330000"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+type holdInput struct {
+	IDInput
+	Key  string `header:"Idempotency-Key" doc:"Required; repeating a request with it gives the same hold."`
+	Pass string `header:"Entry-Pass" doc:"Required while the sale is queued, unless the cookie is sent."`
+	Body struct {
+		Seats         []string       `json:"seats,omitempty" maxItems:"100" doc:"Numbers; all or none are held."`
+		BestAvailable *BestAvailable `json:"best_available,omitempty" doc:"Instead of seats."`
+	}
+}
+
+// BestAvailable asks for the best seats side by side.
+type BestAvailable struct {
+	Count int    `json:"count" minimum:"1" maximum:"100" example:"2"`
+	Grade string `json:"grade,omitempty" maxLength:"20" doc:"Any grade when absent." example:"R"`
+}
+
+type holdOutput struct {
+	Cache string `header:"Cache-Control"`
+	Body  Hold
+}
+
+type holdIDInput struct {
+	ID string `path:"id" maxLength:"4096"`
+}
+
+func (a *api) holdRoutes() {
+	pass := []map[string][]string{{"account": {}, "pass": {}}}
+	add(a, route{account: true, Operation: huma.Operation{
+		OperationID: "create-hold", Method: http.MethodPost, Path: "/v1/showtimes/{id}/holds", Tags: []string{"seats"},
+		Summary: "Hold seats", Description: "Reserves the seats for minutes, all or none. 409 `seat_taken` with `conflicts`, `seat_limit`; " +
+			"403 `pass_required`, `pass_invalid`; 422 `unknown_seat`, `validation_failed`; 409 `sale_not_open`, `sale_closed`.",
+		DefaultStatus: http.StatusCreated, Errors: []int{400, 403, 404, 409, 410}, Security: pass,
+		Middlewares: huma.Middlewares{a.passForShowtime, a.requireKey},
+	}}, a.createHold)
+	add(a, route{account: true, Operation: huma.Operation{
+		OperationID: "get-hold", Method: http.MethodGet, Path: "/v1/holds/{id}", Tags: []string{"seats"},
+		Summary: "A hold of mine", Description: "Others get 404; 410 `hold_expired` once it has lapsed.", Errors: []int{404, 410},
+	}}, a.hold)
+	add(a, route{account: true, Operation: huma.Operation{
+		OperationID: "release-hold", Method: http.MethodDelete, Path: "/v1/holds/{id}", Tags: []string{"seats"},
+		Summary: "Release a hold of mine", Description: "The seats are free at once.", Errors: []int{404},
+		DefaultStatus: http.StatusNoContent,
+	}}, a.releaseHold)
+}
+
+// passForShowtime checks the pass for the sale of the showtime in the path.
+func (a *api) passForShowtime(ctx huma.Context, next func(huma.Context)) {
+	showtime, err := a.Catalogue.Showtime(ctx.Context(), ctx.Param("id"))
+	if err == nil && showtime.SaleID != "" {
+		if err := a.checkPass(ctx, showtime.SaleID); err != nil {
+			a.refuse(ctx, err)
+			return
+		}
+	}
+	next(ctx) // a showtime that is not there is the handler's 404
+}
+
+// passForHold checks the pass for the sale of the hold in the body, as far as the
+// body can be read.
+func (a *api) passForHold(ctx huma.Context, next func(huma.Context)) {
+	var body struct {
+		HoldID string `json:"hold_id"`
+	}
+	if json.Unmarshal(bodyOf(ctx), &body) == nil {
+		if hold, err := a.HoldKey.Open(body.HoldID); err == nil {
+			if err := a.checkPass(ctx, hold.SaleID); err != nil {
+				a.refuse(ctx, err)
+				return
+			}
+		}
+	}
+	next(ctx)
+}
+
+func (a *api) createHold(ctx context.Context, in *holdInput) (*holdOutput, error) {
+	r := of(ctx)
+	request := booking.HoldRequest{
+		ShowtimeID: in.ID, AccountID: r.caller.ID, IdempotencyKey: r.key.Value, Seats: in.Body.Seats, Session: r.bookingSession(),
+	}
+	if r.session != nil {
+		request.SessionEndsAt = r.session.EndsAt
+	}
+	if best := in.Body.BestAvailable; best != nil {
+		request.BestAvailable = &booking.BestAvailable{Count: best.Count, Grade: best.Grade}
+	}
+	hold, err := a.Holds.Hold(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return holdOutputOf(hold), nil
+}
+
+func holdOutputOf(h booking.Hold) *holdOutput {
+	return &holdOutput{Cache: "no-store", Body: Hold{HoldID: h.ID, Seats: h.Seats, Amount: h.Amount, ExpiresAt: h.ExpiresAt}}
+}
+
+func (a *api) hold(ctx context.Context, in *holdIDInput) (*holdOutput, error) {
+	hold, err := a.Holds.Get(ctx, of(ctx).caller.ID, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return holdOutputOf(hold), nil
+}
+
+func (a *api) releaseHold(ctx context.Context, in *holdIDInput) (*struct{}, error) {
+	return nil, a.Holds.Release(ctx, of(ctx).caller.ID, in.ID)
+}
+
+func notOffered(location string) error {
+	return errs.ErrValidationFailed.WithField(location, "is not offered yet")
+}

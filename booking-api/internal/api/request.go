@@ -1,0 +1,218 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/logging"
+	"github.com/fairgate/fairgate/shared/queue"
+)
+
+const (
+	headerPass        = "Entry-Pass"
+	headerIdempotency = "Idempotency-Key"
+	refreshCookie     = "refresh_token"
+	// streamCookie holds the access token for EventSource, which cannot send
+	// headers; it is sent to, and believed by, the notifications' stream only.
+	streamCookie     = "access_token"
+	streamCookiePath = "/v1/me/notifications"
+	maxKeyLength     = 200
+)
+
+var (
+	errKeyRequired = errs.New(errs.Malformed, "idempotency_key_required", "Send an Idempotency-Key of 1 to 200 characters.")
+	errOrigin      = errs.ErrForbidden.WithMessage("A request that relies on a cookie must come from this site's own pages.")
+)
+
+// request is what the middlewares have found out about a request.
+type request struct {
+	caller   Caller         // zero on public routes
+	session  *queue.Session // of the pass, on queued sales
+	key      booking.Key    // where an Idempotency-Key is required
+	clientIP string
+	id       string
+}
+
+type requestKey struct{}
+
+// of returns what is known about the request that ctx belongs to.
+func of(ctx context.Context) *request { return ctx.Value(requestKey{}).(*request) }
+
+func (r *request) bookingSession() *event.Session {
+	if r.session == nil {
+		return nil
+	}
+	return &event.Session{SaleID: r.session.SaleID, Epoch: r.session.Epoch, N: r.session.N}
+}
+
+// humaContext is an alias because an embedded field named Context would hide the
+// method of that name.
+type humaContext = huma.Context
+
+// copied is a request whose strings stay as they are after the answer. An absent
+// body equals {}.
+type copied struct{ humaContext }
+
+func (c copied) Unwrap() huma.Context      { return c.humaContext }
+func (c copied) Param(name string) string  { return strings.Clone(c.humaContext.Param(name)) }
+func (c copied) Query(name string) string  { return strings.Clone(c.humaContext.Query(name)) }
+func (c copied) Header(name string) string { return strings.Clone(c.humaContext.Header(name)) }
+func (c copied) BodyReader() io.Reader     { return bytes.NewReader(bodyOf(c.humaContext)) }
+
+// AppendHeader adds a line to the header: Fiber would join the values with commas,
+// which browsers take for one cookie.
+func (c copied) AppendHeader(name, value string) {
+	humafiber.Unwrap(c).Response().Header.Add(name, value)
+}
+
+// bodyOf returns a copy of the body, "{}" when there is none.
+func bodyOf(ctx huma.Context) []byte {
+	body := bytes.Clone(humafiber.Unwrap(ctx).Body())
+	if len(bytes.TrimSpace(body)) == 0 {
+		return []byte("{}")
+	}
+	return body
+}
+
+// begin is the first middleware of every route.
+func (a *api) begin(ctx huma.Context, next func(huma.Context)) {
+	c := humafiber.Unwrap(ctx)
+	r := &request{clientIP: strings.Clone(httpd.ClientIP(c)), id: logging.RequestID(c.UserContext())}
+	next(huma.WithValue(copied{ctx}, requestKey{}, r))
+}
+
+// refuse answers with err from a middleware.
+func (a *api) refuse(ctx huma.Context, err error) {
+	_ = httpd.WriteError(humafiber.Unwrap(ctx), a.Log, err)
+}
+
+// requireAccount lets only valid access tokens pass.
+func (a *api) requireAccount(ctx huma.Context, next func(huma.Context)) {
+	caller, err := a.tokens.verify(ctx.Context(), bearer(ctx.Header(fiber.HeaderAuthorization)))
+	if err != nil {
+		ctx.SetHeader(fiber.HeaderWWWAuthenticate, "Bearer")
+		a.refuse(ctx, err)
+		return
+	}
+	of(ctx.Context()).caller = caller
+	next(ctx)
+}
+
+// requireText comes last and refuses what Postgres could not keep as text, in the
+// query and the body.
+func (a *api) requireText(ctx huma.Context, next func(huma.Context)) {
+	c := humafiber.Unwrap(ctx)
+	err := httpd.CheckText(c.Body())
+	for name, value := range c.Queries() {
+		if !isText(value) {
+			err = errs.ErrValidationFailed.WithField("query."+strings.Clone(name), "must be UTF-8 without the character NUL")
+		}
+	}
+	if err != nil {
+		a.refuse(ctx, err)
+		return
+	}
+	next(ctx)
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+func bearer(header string) string {
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// requireKey insists on an Idempotency-Key.
+func (a *api) requireKey(ctx huma.Context, next func(huma.Context)) {
+	value := ctx.Header(headerIdempotency)
+	if value == "" || len(value) > maxKeyLength || !isText(value) {
+		a.refuse(ctx, errKeyRequired)
+		return
+	}
+	r, u := of(ctx.Context()), ctx.URL()
+	route := ctx.Operation().Method + " " + ctx.Operation().Path
+	r.key = booking.NewKey(r.caller.ID, route, value, ctx.Method(), u.Path, bodyOf(ctx))
+	next(ctx)
+}
+
+// requireSameSite refuses what another site could have made this browser send.
+func (a *api) requireSameSite(ctx huma.Context, next func(huma.Context)) {
+	if !a.fromThisSite(humafiber.Unwrap(ctx)) {
+		a.refuse(ctx, errOrigin)
+		return
+	}
+	next(ctx)
+}
+
+// fromThisSite reports whether this site's own pages sent the request.
+func (a *api) fromThisSite(c *fiber.Ctx) bool {
+	origin := c.Get(fiber.HeaderOrigin)
+	if origin == "" {
+		return c.Get("Sec-Fetch-Site") == "same-origin"
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" &&
+		(u.Scheme == a.PublicURL.Scheme && u.Host == a.PublicURL.Host || u.Host == c.Hostname())
+}
+
+// checkPass lets the caller book on the sale: always when it is not queued, else
+// with a pass whose session is active. It keeps the session in the request.
+func (a *api) checkPass(ctx huma.Context, saleID string) error {
+	sale, err := a.Catalogue.Sale(ctx.Context(), saleID)
+	if err != nil || !sale.Queued {
+		return nil // a sale that is not there is the handler's 404
+	}
+	c := humafiber.Unwrap(ctx)
+	token := strings.Clone(c.Get(headerPass))
+	if token == "" {
+		token = strings.Clone(c.Cookies("entry_pass_" + saleID))
+		if token != "" && !a.fromThisSite(c) {
+			return errOrigin
+		}
+	}
+	r := of(ctx.Context())
+	session, err := a.Gate.Check(ctx.Context(), token, saleID, r.caller.ID)
+	if err != nil {
+		return err
+	}
+	r.session = &session
+	return nil
+}
+
+// contact returns whom to write to about the caller's bookings.
+func (a *api) contact(ctx context.Context) (booking.Contact, error) {
+	who, err := a.Accounts.Get(ctx, of(ctx).caller.ID)
+	if err != nil {
+		return booking.Contact{}, err
+	}
+	return contactOf(who), nil
+}
+
+func contactOf(a account.Account) booking.Contact {
+	return booking.Contact{Email: a.Email, Name: a.Name, Locale: a.Locale}
+}
+
+// cookie returns a cookie in the project's manner.
+func (a *api) cookie(name, value, path string, seconds int) http.Cookie {
+	return http.Cookie{
+		Name: name, Value: value, Path: path, MaxAge: seconds,
+		HttpOnly: true, Secure: a.secure, SameSite: http.SameSiteLaxMode,
+	}
+}

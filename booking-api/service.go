@@ -1,0 +1,220 @@
+// Package bookingapi is the booking side's door: accounts, the catalogue, seats,
+// bookings and payments over HTTP, and the storefront's pages. Postgres is the
+// truth; Redis holds are the fast guard before it.
+package bookingapi
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fairgate/fairgate/booking-api/internal/api"
+	"github.com/fairgate/fairgate/booking-api/web"
+	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/account/accountpg"
+	"github.com/fairgate/fairgate/shared/account/accountredis"
+	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/booking/bookingpg"
+	"github.com/fairgate/fairgate/shared/booking/bookingredis"
+	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/catalogue/cataloguepg"
+	"github.com/fairgate/fairgate/shared/clock"
+	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/notify"
+	"github.com/fairgate/fairgate/shared/notify/notifypg"
+	"github.com/fairgate/fairgate/shared/notify/notifyredis"
+	"github.com/fairgate/fairgate/shared/platform/config"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/jwks"
+	"github.com/fairgate/fairgate/shared/platform/password"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
+	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/queue"
+	"github.com/fairgate/fairgate/shared/queue/queuepg"
+	"github.com/fairgate/fairgate/shared/queue/queueredis"
+)
+
+const (
+	writeTimeout      = 30 * time.Second // of whole answers; streams set their own
+	paymentProvider   = "toss"
+	paymentScriptSite = "https://js.tosspayments.com"
+)
+
+// Service is one instance of the API.
+type Service struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	pool    *pgxpool.Pool
+	redis   redis.UniversalClient
+	seats   *booking.Availability
+	bell    *notifyredis.Bell
+	wakes   *bookingredis.Wakes
+	streams *httpd.Streams
+	app     *fiber.App
+}
+
+// New wires an instance; nothing listens yet, and neither Postgres nor Redis needs
+// to answer.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
+	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams)}
+	var err error
+	if s.pool, err = postgres.Open(ctx, cfg.PostgresURL.Reveal(), cfg.PostgresConns); err != nil {
+		return nil, err
+	}
+	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
+		return nil, err
+	}
+	s.bell = notifyredis.NewBell(s.redis, cfg.Redis.Prefix)
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return s, s.wire()
+}
+
+// wire puts the parts together, from the stores up to the routes.
+func (s *Service) wire() error {
+	cfg, system := s.cfg, clock.System{}
+	shop := cataloguepg.New(s.pool)
+	accounts := account.New(accountpg.New(s.pool), password.NewHasher(), accountredis.New(s.redis, cfg.Redis.Prefix), account.Settings{
+		FailedLogins: cfg.FailedLoginsPerMinute, SignUps: cfg.SignUpsPerMinute, RefreshLifetime: cfg.RefreshLifetime,
+	})
+
+	holdKey, err := holdKey(cfg.HoldKey)
+	if err != nil {
+		return err
+	}
+	claims, fast := bookingpg.NewClaims(s.pool), bookingredis.New(s.redis, cfg.Redis.Prefix)
+	s.wakes = bookingredis.NewWakes(fast)
+	s.seats = booking.NewAvailability(shop, claims, fast, system, s.log)
+	holds := booking.NewHolds(shop, holdKey, fast, claims, s.seats, system, newHoldMetrics(s.metrics))
+	books := bookingpg.New(s.pool)
+	bookings := booking.NewService(booking.Options{
+		Store: books, Holds: holds, Programme: shop, ProviderName: paymentProvider, Feed: s.seats.Feed(fast), Log: s.log,
+	})
+
+	signer, err := jwks.NewSignerBase64(cfg.AccessTokenKey.Reveal())
+	if err != nil {
+		return fmt.Errorf("ACCESS_TOKEN_KEY: %w", err)
+	}
+	lines := queueredis.New(s.redis, cfg.Redis.Prefix, nil)
+	gate := queue.NewGate(jwks.NewRemote(cfg.QueueJWKSURL, nil), lines, spent{books}, system)
+	public, err := url.Parse(cfg.PublicURL)
+	if err != nil {
+		return fmt.Errorf("PUBLIC_URL: %w", err)
+	}
+
+	s.app = httpd.New(httpd.Options{
+		Name: "booking-api", Log: s.log, Metrics: s.metrics, BodyLimit: api.BodyLimit,
+		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout,
+	})
+	api.Register(s.app, api.Options{
+		Accounts: accounts, Catalogue: shop, Bookings: bookings, Holds: holds, HoldKey: holdKey, Availability: s.seats,
+		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Streams: s.streams,
+		Clock: system, Log: s.log, Development: s.development(shop), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
+		TossClientKey: cfg.TossClientKey, PaymentWindowURL: cfg.paymentWindow(),
+		FailedLoginsLimit: cfg.FailedLoginsPerMinute, SignUpsLimit: cfg.SignUpsPerMinute,
+	})
+	return web.Register(s.app, web.Options{Source: storefront{shop}, Now: system.Now, PaymentScriptOrigin: cfg.paymentScript()})
+}
+
+func holdKey(secret config.Secret) (booking.HoldKey, error) {
+	raw, err := base64.StdEncoding.DecodeString(secret.Reveal())
+	if err != nil {
+		return booking.HoldKey{}, fmt.Errorf("HOLD_KEY: %w", err)
+	}
+	return booking.NewHoldKey(raw)
+}
+
+func (c Config) paymentWindow() string {
+	if c.TossWindowURL == windowOff {
+		return ""
+	}
+	return c.TossWindowURL
+}
+
+func (c Config) paymentScript() string {
+	if c.paymentWindow() == "" {
+		return paymentScriptSite
+	}
+	return ""
+}
+
+// spent tells the gate of sessions that have bought already.
+type spent struct{ books *bookingpg.Store }
+
+func (s spent) SessionSpent(ctx context.Context, ref queue.SessionRef) (bool, error) {
+	return s.books.IsSpent(ctx, event.Session{SaleID: ref.SaleID, Epoch: ref.Epoch, N: ref.N})
+}
+
+// development returns what load runs may do; nothing in production.
+func (s *Service) development(shop *cataloguepg.Store) api.Development {
+	if s.cfg.Env == config.Production {
+		return nil
+	}
+	return development{accounts: accountpg.New(s.pool), shop: shop, lines: queuepg.New(s.pool), Hasher: password.NewHasher()}
+}
+
+type development struct {
+	accounts *accountpg.Store
+	shop     *cataloguepg.Store
+	lines    *queuepg.Store
+	*password.Hasher
+}
+
+func (d development) CreateAccounts(ctx context.Context, accounts []account.Account, hash string) error {
+	return d.accounts.CreateMany(ctx, accounts, hash)
+}
+
+func (d development) CreateSale(ctx context.Context, sale catalogue.TestSale) (catalogue.Sale, error) {
+	return d.shop.CreateTestSale(ctx, sale)
+}
+
+func (d development) CreateLine(ctx context.Context, policy queue.Policy) error {
+	_, err := d.lines.Mirror(ctx, policy)
+	return err
+}
+
+// Run serves until ctx ends, then ends the streams, finishes what is being
+// answered and returns.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.pool.Close()
+	defer func() { _ = s.redis.Close() }()
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	stopStreams := context.AfterFunc(ctx, s.streams.Stop)
+	defer stopStreams()
+	var group errgroup.Group
+	group.Go(func() error { return s.seats.Run(background) })
+	group.Go(func() error { return s.bell.Run(background) })
+	group.Go(func() error { return s.wakes.Run(background) })
+	serving, serveCtx := errgroup.WithContext(ctx)
+	serving.Go(func() error {
+		return httpd.ServeAdmin(serveCtx, s.cfg.AdminAddr, s.metrics, s.checks(), s.cfg.PProf)
+	})
+	serving.Go(func() error {
+		s.log.InfoContext(ctx, "listening", "addr", s.cfg.Addr, "admin", s.cfg.AdminAddr)
+		return httpd.Serve(serveCtx, s.app, s.cfg.Addr, s.cfg.ShutdownGrace)
+	})
+	err := serving.Wait()
+	stop() // seats stay current while the last requests are answered
+	if runErr := group.Wait(); err == nil {
+		err = runErr
+	}
+	s.log.InfoContext(ctx, "stopped")
+	return err
+}
+
+// checks names what the API is not ready without. Holds and reads go on without
+// Redis, so it is not among them.
+func (s *Service) checks() []httpd.Check {
+	return []httpd.Check{{Name: "postgres", Probe: s.pool.Ping}}
+}

@@ -1,0 +1,180 @@
+package web
+
+import (
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/errs"
+)
+
+// categories in the order of the filter.
+var categories = []string{"concert", "musical", "play", "classical", "dance", "gugak", "flight"}
+
+const cardsOnPage = 24
+
+type homeBody struct {
+	Categories []string
+	Filter     Filter
+	Items      []catalogue.Performance
+	Next       string
+}
+
+func (s *site) home(c *fiber.Ctx, language string) (content, error) {
+	filter := Filter{
+		Category: string([]byte(c.Query("category"))),
+		Query:    string([]byte(c.Query("q"))),
+		Cursor:   string([]byte(c.Query("cursor"))),
+		Limit:    cardsOnPage,
+	}
+	items, next, err := s.Source.Performances(c.UserContext(), filter)
+	if err != nil {
+		return content{}, err
+	}
+	return content{
+		template: "home", title: s.messages.Text(language, "home.title"), module: "home.js",
+		body: homeBody{Categories: categories, Filter: filter, Items: items, Next: next},
+	}, nil
+}
+
+type showtimeRow struct {
+	catalogue.Showtime
+	Sale  *catalogue.Sale // nil while it is in no sale
+	State string          // none, scheduled, open, sold_out, closed
+}
+
+type performanceBody struct {
+	Performance catalogue.Performance
+	Rows        []showtimeRow
+}
+
+func (s *site) performance(c *fiber.Ctx, _ string) (content, error) {
+	ctx := c.UserContext()
+	performance, err := s.Source.Performance(ctx, string([]byte(c.Params("id"))))
+	if err != nil {
+		return content{}, err
+	}
+	showtimes, err := s.Source.Showtimes(ctx, performance.ID)
+	if err != nil {
+		return content{}, err
+	}
+	body := performanceBody{Performance: performance}
+	sales := map[string]*catalogue.Sale{}
+	for _, showtime := range showtimes {
+		row := showtimeRow{Showtime: showtime, State: "none"}
+		if showtime.SaleID != "" && sales[showtime.SaleID] == nil {
+			sale, err := s.Source.Sale(ctx, showtime.SaleID)
+			if err != nil {
+				return content{}, err
+			}
+			sales[showtime.SaleID] = &sale
+		}
+		if row.Sale = sales[showtime.SaleID]; row.Sale != nil {
+			row.State = row.Sale.State(s.Now())
+		}
+		body.Rows = append(body.Rows, row)
+	}
+	return content{template: "performance", title: performance.Title, module: "performance.js", body: body}, nil
+}
+
+// Way returns where a fan goes for this showtime: the line or the seats.
+func (r showtimeRow) Way() string {
+	if r.Sale.Queued {
+		return "/q/" + r.Sale.ID + "?showtime=" + r.ID
+	}
+	return "/sales/" + r.Sale.ID + "/seats?showtime=" + r.ID
+}
+
+type seatsBody struct {
+	Sale        catalogue.Sale
+	Performance catalogue.Performance
+	Showtimes   []catalogue.Showtime
+	Chosen      catalogue.Showtime
+	State       string
+}
+
+func (s *site) seats(c *fiber.Ctx, _ string) (content, error) {
+	ctx := c.UserContext()
+	sale, err := s.Source.Sale(ctx, string([]byte(c.Params("id"))))
+	if err != nil {
+		return content{}, err
+	}
+	performance, err := s.Source.Performance(ctx, sale.PerformanceID)
+	if err != nil {
+		return content{}, err
+	}
+	all, err := s.Source.Showtimes(ctx, sale.PerformanceID)
+	if err != nil {
+		return content{}, err
+	}
+	body := seatsBody{Sale: sale, Performance: performance, State: sale.State(s.Now())}
+	body.Showtimes = slices.DeleteFunc(all, func(t catalogue.Showtime) bool { return t.SaleID != sale.ID })
+	if len(body.Showtimes) == 0 {
+		return content{}, catalogue.ErrShowtimeNotFound
+	}
+	body.Chosen = chosenShowtime(body.Showtimes, c.Query("showtime"), s.Now())
+	return content{
+		template: "seats", title: performance.Title, module: "seats.js", texts: []string{"seats."}, body: body,
+		data: map[string]any{
+			"sale": sale.ID, "queued": sale.Queued, "showtime": body.Chosen.ID, "max_seats": sale.MaxSeatsPerAccount, "prices": body.Chosen.Prices,
+		},
+	}, nil
+}
+
+// chosenShowtime returns the one asked for, else the first that has not begun,
+// else the last.
+func chosenShowtime(showtimes []catalogue.Showtime, asked string, now time.Time) catalogue.Showtime {
+	if i := slices.IndexFunc(showtimes, func(t catalogue.Showtime) bool { return t.ID == asked }); i >= 0 {
+		return showtimes[i]
+	}
+	if i := slices.IndexFunc(showtimes, func(t catalogue.Showtime) bool { return t.StartsAt.After(now) }); i >= 0 {
+		return showtimes[i]
+	}
+	return showtimes[len(showtimes)-1]
+}
+
+func (s *site) pay(c *fiber.Ctx, language string) (content, error) {
+	id := string([]byte(c.Params("id")))
+	if len(id) > 64 {
+		return content{}, errs.ErrNotFound
+	}
+	made := content{
+		template: "pay", title: s.messages.Text(language, "pay.title"), module: "pay.js", texts: []string{"pay.", "booking."},
+		data: map[string]any{"booking": id, "payment_script": s.PaymentScriptOrigin},
+	}
+	if s.PaymentScriptOrigin != "" {
+		made.scripts = []string{s.PaymentScriptOrigin}
+	}
+	return made, nil
+}
+
+func (s *site) myBookings(_ *fiber.Ctx, language string) (content, error) {
+	return content{
+		template: "bookings", title: s.messages.Text(language, "bookings.title"), module: "bookings.js", texts: []string{"bookings.", "booking."},
+	}, nil
+}
+
+func (s *site) login(_ *fiber.Ctx, language string) (content, error) {
+	return content{template: "login", title: s.messages.Text(language, "login.title"), module: "login.js", texts: []string{"login."}}, nil
+}
+
+func (s *site) signup(_ *fiber.Ctx, language string) (content, error) {
+	return content{template: "signup", title: s.messages.Text(language, "signup.title"), module: "login.js", texts: []string{"login."}}, nil
+}
+
+// Address returns the list's address with another category or the next page.
+func (b homeBody) Address(category, cursor string) string {
+	query := url.Values{}
+	for key, value := range map[string]string{"category": category, "q": b.Filter.Query, "cursor": cursor} {
+		if value != "" {
+			query.Set(key, value)
+		}
+	}
+	if len(query) == 0 {
+		return "/"
+	}
+	return "/?" + query.Encode()
+}

@@ -1,0 +1,218 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/page"
+)
+
+//go:embed messages static templates
+var files embed.FS
+
+// seoul is where the shows are: their times are shown in its zone, which has had
+// no summer time since 1988.
+var seoul = time.FixedZone("KST", 9*60*60)
+
+type site struct {
+	Options
+	messages  *page.Messages
+	assets    *assets
+	templates map[string]*template.Template
+}
+
+// Register adds the storefront's pages and /static to app.
+func Register(app *fiber.App, options Options) error {
+	s, err := newSite(options)
+	if err != nil {
+		return err
+	}
+	app.Get("/", s.page(s.home))
+	app.Get("/performances/:id", s.page(s.performance))
+	app.Get("/sales/:id/seats", s.page(s.seats))
+	app.Get("/bookings/:id/pay", s.page(s.pay))
+	app.Get("/me/bookings", s.page(s.myBookings))
+	app.Get("/login", s.page(s.login))
+	app.Get("/signup", s.page(s.signup))
+	app.Get("/static/:name", s.static)
+	return nil
+}
+
+func newSite(options Options) (*site, error) {
+	s := &site{Options: options, templates: map[string]*template.Template{}}
+	var err error
+	if s.messages, err = page.LoadMessages(files, "messages", "ko", "en"); err != nil {
+		return nil, err
+	}
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		return nil, fmt.Errorf("storefront: %w", err)
+	}
+	if s.assets, err = newAssets(page.Static(), static); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"home", "performance", "seats", "pay", "bookings", "login", "signup", "error"} {
+		t := template.New("base.html").Funcs(s.functions())
+		if s.templates[name], err = t.ParseFS(files, "templates/base.html", "templates/"+name+".html"); err != nil {
+			return nil, fmt.Errorf("storefront: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// view is what every template gets; Body is the page's own part.
+type view struct {
+	Language  string
+	Languages []string
+	Explicit  bool   // the language was chosen in the address, so links keep it
+	Path      string // of this page, without a query
+	Query     string // without lang
+	Title     string
+	Name      string // of the template; also of its module
+	Module    string // address of the page's module, or empty
+	RequestID string
+	Data      template.JS // texts and facts for the module
+	Body      any
+}
+
+// Link returns path with the chosen language.
+func (v view) Link(path string) string {
+	if !v.Explicit {
+		return path
+	}
+	separator := "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	return path + separator + "lang=" + v.Language
+}
+
+// SwitchTo returns the address of this page in another language.
+func (v view) SwitchTo(language string) string {
+	if v.Query == "" {
+		return v.Path + "?lang=" + language
+	}
+	return v.Path + "?" + v.Query + "&lang=" + language
+}
+
+// content is what a page's function makes of a request.
+type content struct {
+	template string
+	title    string
+	module   string // file name, or empty
+	texts    []string
+	data     map[string]any // facts for the module
+	body     any
+	scripts  []string // origins of foreign scripts
+	status   int      // 200 when zero
+}
+
+func (s *site) page(build func(*fiber.Ctx, string) (content, error)) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		language, _ := s.messages.Choose(c)
+		made, err := build(c, language)
+		if err != nil {
+			if !strings.Contains(c.Get(fiber.HeaderAccept), "text/html") {
+				return err
+			}
+			made = s.failure(language, err)
+		}
+		return s.send(c, made)
+	}
+}
+
+func (s *site) failure(language string, err error) content {
+	e := errs.From(err)
+	key := "error.broken"
+	var router *fiber.Error
+	if e.Kind == errs.NotFound || errors.As(err, &router) {
+		key = "error.not_found"
+	}
+	return content{
+		template: "error", title: s.messages.Text(language, key), status: httpd.Status(e.Kind),
+		body: map[string]string{"Key": key, "Code": e.Code},
+	}
+}
+
+func (s *site) send(c *fiber.Ctx, made content) error {
+	v, err := s.view(c, made)
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	if err := s.templates[made.template].Execute(&body, v); err != nil {
+		return fmt.Errorf("storefront %s: %w", made.template, err)
+	}
+	document, err := page.NewPage(page.Policy(body.Bytes(), made.scripts...), body.Bytes())
+	if err != nil {
+		return err
+	}
+	if made.status != 0 {
+		c.Status(made.status)
+	}
+	return document.Send(c, "no-cache")
+}
+
+func (s *site) view(c *fiber.Ctx, made content) (view, error) {
+	language, explicit := s.messages.Choose(c)
+	v := view{
+		Language: language, Languages: s.messages.Languages(), Explicit: explicit,
+		Path: string([]byte(c.Path())), Query: queryWithoutLanguage(c),
+		Title: made.title, Name: made.template, Body: made.body,
+	}
+	if made.status != 0 {
+		v.RequestID = string(c.Response().Header.Peek(httpd.HeaderRequestID))
+	}
+	if made.module == "" {
+		return v, nil
+	}
+	url, err := s.assets.url(made.module)
+	if err != nil {
+		return v, err
+	}
+	v.Module = url
+	return v, v.setData(s.messages, made)
+}
+
+func (v *view) setData(messages *page.Messages, made content) error {
+	facts := map[string]any{"language": v.Language, "explicit": v.Explicit, "texts": messages.Texts(v.Language, append(made.texts, "js.")...)}
+	for key, value := range made.data {
+		facts[key] = value
+	}
+	data, err := json.Marshal(facts)
+	if err != nil {
+		return fmt.Errorf("storefront %s: %w", made.template, err)
+	}
+	v.Data = template.JS(data) //nolint:gosec // JSON with <, > and & escaped
+	return nil
+}
+
+func queryWithoutLanguage(c *fiber.Ctx) string {
+	args := c.Request().URI().QueryArgs()
+	var kept []string
+	for key, value := range args.All() {
+		if string(key) != "lang" {
+			kept = append(kept, template.URLQueryEscaper(string(key))+"="+template.URLQueryEscaper(string(value)))
+		}
+	}
+	return strings.Join(kept, "&")
+}
+
+func (s *site) static(c *fiber.Ctx) error {
+	document := s.assets.documents[c.Params("name")]
+	if document == nil {
+		return errs.ErrNotFound
+	}
+	return document.Send(c, "public, max-age=31536000, immutable")
+}

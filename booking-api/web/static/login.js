@@ -1,0 +1,69 @@
+// Log-in and sign-up: both end logged in, where the fan was before.
+import { address, data, element, say } from "./chrome.js";
+import { call, keepToken } from "./session.js";
+
+/** Where to go on; only ever an address of this site. */
+function nextAddress() {
+  const next = new URLSearchParams(location.search).get("next") ?? "";
+  try {
+    const url = new URL(next, location.origin);
+    if (next.startsWith("/") && url.origin === location.origin) return url.pathname + url.search;
+  } catch {
+    // not an address at all
+  }
+  return "";
+}
+
+const next = nextAddress();
+const faults = /** @type {Record<string, string>} */ ({
+  0: "login.offline", 401: "login.wrong", 409: "login.taken", 422: "login.invalid", 400: "login.invalid", 429: "login.limited",
+});
+
+/** @param {number} status */
+function showFault(status) {
+  element("fault").textContent = say(faults[status] ?? "login.offline");
+}
+
+/** @param {HTMLFormElement} form */
+function values(form) {
+  return /** @type {Record<string, string>} */ (Object.fromEntries(new FormData(form)));
+}
+
+/** @param {{email: string, password: string}} who */
+async function logIn({ email, password }) {
+  const answer = await call("POST", "/v1/auth/login", { auth: "none", body: { email, password } });
+  if (answer.status !== 200) return showFault(answer.status);
+  keepToken(answer.body);
+  location.replace(next || address("/"));
+}
+
+/** @param {SubmitEvent} event */
+async function submit(event) {
+  event.preventDefault();
+  const form = /** @type {HTMLFormElement} */ (event.currentTarget);
+  const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
+  const given = values(form);
+  if (Object.values(given).some((value) => !value.trim())) {
+    element("fault").textContent = say("login.missing");
+    /** @type {HTMLElement | null} */ (form.querySelector("input:placeholder-shown, input:invalid"))?.focus();
+    return;
+  }
+  button.disabled = true;
+  element("fault").textContent = "";
+  if (form.id === "signup") {
+    const { name, email, password } = given;
+    const answer = await call("POST", "/v1/auth/signup", { auth: "none", body: { name, email, password, locale: data.language } });
+    if (answer.status === 201) await logIn({ email, password });
+    else showFault(answer.status);
+  } else {
+    await logIn({ email: given.email, password: given.password });
+  }
+  button.disabled = false;
+}
+
+(element("login") ?? element("signup")).addEventListener("submit", submit);
+if (next) {
+  element("other").href = address(element("signup") ? "/login" : "/signup", { next });
+  if (element("back-to")) element("back-to").hidden = false;
+}
+document.documentElement.dataset.ready = data.language;

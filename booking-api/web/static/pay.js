@@ -1,0 +1,248 @@
+// A booking from "please pay" to its end: summary and countdown, the payment
+// window, the confirmation, the result.
+import { momentText, seatWords, ticketCard, ticketsOf, zoneNames } from "./bookingview.js";
+import { address, data, element, freshKey, goLogin, made, say } from "./chrome.js";
+import { clockOffset, clockText, grouped } from "./format.js";
+import { accessToken, call } from "./session.js";
+
+const path = `/v1/bookings/${data.booking}`;
+const query = new URLSearchParams(location.search);
+const confirmKey = `fairgate.confirm.${data.booking}`;
+
+/** @type {any} */
+let booking = null;
+let offset = 0;
+let hurried = false;
+/** Names of the hall's zones. @type {Map<string, string> | undefined} */
+let zones;
+/** @type {() => any} */
+let action = () => {};
+
+/**
+ * @param {string} state
+ * @param {{explain?: string, go?: string, act?: () => any, values?: Record<string, string | number>}} [more]
+ */
+function show(state, more = {}) {
+  element("pay").dataset.state = state;
+  element("eyebrow").textContent = say(`pay.${state}.eyebrow`);
+  element("heading").textContent = say(`pay.${state}.heading`);
+  element("explain").textContent = say(more.explain ?? `pay.${state}.explain`, more.values);
+  element("go").hidden = !more.go;
+  element("go").disabled = false;
+  if (more.go) element("go").textContent = say(more.go, more.values);
+  action = more.act ?? (() => {});
+  element("terms").hidden = state !== "ready";
+  element("elsewhere").hidden = state === "ready" || state === "declined";
+  element("tickets").hidden = true;
+  document.title = `${say(`pay.${state}.heading`)} · Fairgate`;
+  showSummary();
+  tick();
+}
+
+function showSummary() {
+  element("summary").hidden = !booking;
+  if (!booking) return;
+  element("what").textContent = booking.performance_title;
+  element("where").textContent = [booking.venue_name, booking.starts_at ? momentText(booking.starts_at) : ""].filter(Boolean).join("\n");
+  element("seats").replaceChildren(...booking.seats.map(seatLine));
+  element("total").textContent = say("booking.won", { n: grouped(booking.amount) });
+}
+
+/** @param {import("./bookingview.js").Seat} seat */
+function seatLine(seat) {
+  const line = document.createElement("li");
+  line.append(
+    made("span", say("booking.seat", { seat: seatWords(seat.no, zones), grade: seat.grade ?? "" })),
+    made("span", say("booking.won", { n: grouped((seat.price ?? 0) - (seat.discount ?? 0)) })),
+  );
+  return line;
+}
+
+// ---- tickets ------------------------------------------------------------
+
+const ticketTries = 20;
+
+/** Shows the tickets, with their numbers as soon as they are issued. */
+async function showTickets() {
+  for (let tries = 0; tries < ticketTries && booking.state === "confirmed"; tries++) {
+    const tickets = await ticketsOf(booking.id);
+    drawTickets(tickets);
+    if (tickets && tickets.size >= booking.seats.length) return;
+    await pause(1000 + 500 * tries);
+  }
+}
+
+/** @param {Map<string, import("./bookingview.js").Ticket> | null} tickets */
+function drawTickets(tickets) {
+  element("tickets").hidden = false;
+  element("tickets").replaceChildren(...booking.seats.map((/** @type {import("./bookingview.js").Seat} */ seat) =>
+    ticketCard(booking, seat, tickets?.get(seat.no)?.id ?? "", zones)));
+}
+
+function payable() {
+  return booking && (element("pay").dataset.state === "ready" || element("pay").dataset.state === "declined");
+}
+
+function tick() {
+  element("countdown").hidden = !payable();
+  if (!payable()) return;
+  const left = Date.parse(booking.pay_before) - Date.now() - offset;
+  element("left").textContent = clockText(left);
+  element("countdown").classList.toggle("alarm", left < 60000);
+  if (left < 60000 && left > 0 && !hurried) {
+    hurried = true;
+    element("explain").textContent = say("pay.hurry");
+  }
+  if (left <= 0) expired();
+}
+
+function expired() {
+  const sale = booking?.sale_id;
+  show("expired", { go: "pay.expired.go", act: () => location.assign(sale ? address(`/sales/${sale}/seats`, { showtime: booking.showtime_id ?? "" }) : address("/")) });
+}
+
+// ---- paying -------------------------------------------------------------
+
+async function pay() {
+  element("go").disabled = true;
+  // The way back must find a log-in that still lasts.
+  await accessToken();
+  if (booking.amount === 0) return confirm({ order_id: booking.order_id, amount: 0 });
+  const payment = booking.payment;
+  const order = {
+    orderId: booking.order_id, orderName: payment.order_name,
+    successUrl: absolute(payment.success_url), failUrl: absolute(payment.fail_url), customerName: payment.customer_name ?? "",
+  };
+  if (!payment.window_url) return payBySDK(payment.client_key, order);
+  const window = new URL(payment.window_url, location.href);
+  for (const [key, value] of Object.entries({ ...order, clientKey: payment.client_key, amount: String(booking.amount) })) window.searchParams.set(key, value);
+  location.assign(window);
+}
+
+/** @param {string} url */
+function absolute(url) {
+  const whole = new URL(url, location.href);
+  if (data.explicit) whole.searchParams.set("lang", data.language);
+  return whole.href;
+}
+
+/** The provider's own window, where no address of one is configured. @param {string} clientKey @param {Record<string, string>} order */
+async function payBySDK(clientKey, order) {
+  try {
+    await loadScript(`${data.payment_script}/v2/standard`);
+    // @ts-ignore the provider's script defines it
+    const window = globalThis.TossPayments(clientKey).payment({ customerKey: "ANONYMOUS" });
+    await window.requestPayment({ method: "CARD", amount: { currency: "KRW", value: booking.amount }, ...order });
+  } catch {
+    show("declined", { explain: "pay.closed.explain", go: "pay.declined.go", act: pay });
+  }
+}
+
+/** @param {string} source */
+function loadScript(source) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = source;
+    script.onload = resolve;
+    script.onerror = reject;
+    document.head.append(script);
+  });
+}
+
+/** @param {{payment_key?: string, order_id: string, amount: number}} paid */
+async function confirm(paid) {
+  show("confirming");
+  for (let tries = 0; ; tries++) {
+    const answer = await call("POST", "/v1/payments/confirm", {
+      body: paid, headers: { "Idempotency-Key": keyOf(paid.payment_key ?? "free"), Prefer: "wait=10" }, signal: AbortSignal.timeout(20000),
+    });
+    if (answer.status === 401) return goLogin();
+    if (answer.status === 200 || answer.status === 202 || answer.status === 409 || answer.status === 404) return settled(answer);
+    if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) return problem(answer);
+    element("explain").textContent = say("pay.offline");
+    await pause(Math.min(10000, 1000 * 2 ** tries));
+  }
+}
+
+/** One key for one payment, however often the page is loaded again. @param {string} paymentKey */
+function keyOf(paymentKey) {
+  const stored = JSON.parse(sessionStorage.getItem(confirmKey) || "{}");
+  stored[paymentKey] ??= freshKey();
+  sessionStorage.setItem(confirmKey, JSON.stringify(stored));
+  return stored[paymentKey];
+}
+
+/** @param {import("./session.js").Answer} answer */
+async function settled(answer) {
+  if (answer.body?.code === "amount_mismatch") return show("declined", { explain: "pay.mismatch", go: "pay.declined.go", act: pay });
+  await load();
+}
+
+/** @param {number} ms */
+function pause(ms) { return new Promise((done) => { setTimeout(done, ms); }); }
+
+// ---- the booking as it stands -------------------------------------------
+
+// Codes with which the payment window comes back when the fan closed it.
+const closedByFan = new Set(["PAY_PROCESS_CANCELED", "USER_CANCEL"]);
+
+/** @param {import("./session.js").Answer} answer */
+function problem(answer) {
+  if (answer.status === 401) return goLogin();
+  if (answer.status === 404) return show("missing");
+  show("problem", { values: { id: answer.requestId || "–" }, go: "pay.problem.go", act: load });
+}
+
+/** @returns {Promise<void>} */
+async function load() {
+  const answer = await call("GET", path);
+  if (answer.status !== 200) return problem(answer);
+  offset = clockOffset(answer.headers);
+  booking = answer.body;
+  nameZones();
+  if (booking.payment_state === "confirming" && booking.state === "pending_payment") return wait();
+  if (booking.state === "pending_payment") return offerPayment();
+  if (booking.state === "expired") return expired();
+  show(booking.state);
+  if (booking.state === "confirmed") showTickets();
+}
+
+/** The names come a moment later where the hall is not in the browser's cache. */
+async function nameZones() {
+  if (zones) return;
+  zones = await zoneNames(booking.showtime_id);
+  showSummary();
+}
+
+/** Asks again until the provider's answer is known. @returns {Promise<void>} */
+async function wait() {
+  show("confirming");
+  await pause(1500 + 1000 * Math.random());
+  if (!document.hidden) return load();
+  document.addEventListener("visibilitychange", load, { once: true });
+}
+
+function offerPayment() {
+  const values = { amount: grouped(booking.amount), reason: booking.failure?.message ?? "" };
+  if (booking.payment_state === "failed") return show("declined", { values, go: "pay.declined.go", act: pay });
+  const go = booking.amount === 0 ? "pay.free.go" : "pay.ready.go";
+  const code = query.get("code");
+  if (code && !closedByFan.has(code)) return show("declined", { explain: "pay.refused.explain", values, go: "pay.declined.go", act: pay });
+  show("ready", { explain: code ? "pay.closed.explain" : "pay.ready.explain", values, go, act: pay });
+}
+
+async function start() {
+  const paymentKey = query.get("paymentKey");
+  const order = { payment_key: paymentKey ?? "", order_id: query.get("orderId") ?? "", amount: Number(query.get("amount")) };
+  if (!(await accessToken())) return goLogin();
+  if (!paymentKey) return load();
+  await load();
+  if (booking?.state === "pending_payment" && booking.payment_state !== "confirming") await confirm(order);
+  // The payment's words leave the address, so that "back" and "reload" do not repeat them.
+  history.replaceState(null, "", address(location.pathname));
+}
+
+element("go").addEventListener("click", () => action());
+window.addEventListener("pageshow", (event) => { if (event.persisted) load(); });
+setInterval(tick, 1000);
+start();

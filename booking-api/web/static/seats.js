@@ -1,0 +1,373 @@
+// Choosing seats: the map, the list and the keyboard's grid show one choice; a
+// press on "book" holds the seats, makes the booking and goes to pay.
+import { address, data, element, freshKey, goLogin, made, say } from "./chrome.js";
+import { clockOffset, clockText, grouped } from "./format.js";
+import { MapView } from "./mapview.js";
+import { SeatGrid } from "./seatgrid.js";
+import { SeatList } from "./seatlist.js";
+import { FREE, HELD, countFree, nearestFree, readBitset, readSeatMap } from "./seatmap.js";
+import { call } from "./session.js";
+
+const showtime = `/v1/showtimes/${data.showtime}`;
+const memoryKey = `fairgate.seats.${data.showtime}`;
+
+/** @type {import("./seatmap.js").SeatMap} */
+let map;
+/** @type {MapView} */
+let view;
+/** @type {SeatGrid} */
+let grid;
+/** @type {SeatList} */
+let list;
+/** @type {Set<number>} */
+const chosen = new Set();
+/** @type {{zones: Int32Array, grades: Int32Array}} */
+let free;
+/** @type {{hold_id: string, seats: string[], amount: number, expires_at: string} | null} */
+let hold = null;
+let sessionEnds = 0;
+let offset = 0;
+let busy = false;
+// The same choice asked again is the same request.
+let holdKey = freshKey();
+let bookKey = freshKey();
+
+// ---- words --------------------------------------------------------------
+
+/** @param {number} seat */
+const where = (seat) => say("seats.where", { zone: map.zones[map.zone[seat]].name, row: map.row[seat], col: map.col[seat] });
+/** @param {number} seat */
+const priceOf = (seat) => data.prices[map.grades[map.grade[seat]].code] ?? 0;
+/** @param {number} seat */
+const stateWord = (seat) => say(chosen.has(seat) ? "seats.state.mine" : `seats.state.${map.state[seat]}`);
+/** @param {number} seat */
+function label(seat) {
+  const words = say("seats.label", {
+    zone: map.zones[map.zone[seat]].name, row: map.row[seat], col: map.col[seat],
+    grade: map.grades[map.grade[seat]].code, price: grouped(priceOf(seat)), state: stateWord(seat),
+  });
+  return map.accessible.has(seat) ? `${words}, ${say("seats.accessible")}` : words;
+}
+
+/** @param {string} text @param {HTMLElement[]} [offers] */
+function notice(text, offers = []) {
+  element("notice").hidden = !text;
+  element("notice-text").textContent = text;
+  element("offers").replaceChildren(...offers);
+}
+
+/** @param {string} text */
+function speak(text) { element("say").textContent = text; }
+
+// ---- the choice ---------------------------------------------------------
+
+/** @param {number} seat */
+function toggle(seat) {
+  if (hold || busy) return;
+  if (chosen.delete(seat)) speak(say("seats.removed", { seat: where(seat), n: chosen.size }));
+  else if (map.state[seat] !== FREE) return notice(`${where(seat)}: ${stateWord(seat)}`);
+  else if (chosen.size >= data.max_seats) return notice(say("seats.max", { n: data.max_seats }));
+  else {
+    chosen.add(seat);
+    speak(say("seats.added", { seat: where(seat), n: chosen.size }));
+  }
+  notice("");
+  remember();
+  changed();
+}
+
+function remember() {
+  holdKey = freshKey();
+  sessionStorage.setItem(memoryKey, JSON.stringify([...chosen].map((seat) => map.numbers[seat])));
+}
+
+/** Everything that shows seats shows them anew. */
+function changed() {
+  free = countFree(map);
+  view.redraw();
+  grid.refresh();
+  list.refresh();
+  showLegend();
+  showBar();
+}
+
+function showLegend() {
+  element("legend").replaceChildren(...map.grades.flatMap((grade, i) => {
+    if (!(grade.code in data.prices)) return [];
+    const item = document.createElement("li");
+    item.innerHTML = '<svg width="14" height="14" aria-hidden="true"><circle cx="7" cy="7" r="7"/></svg>';
+    item.querySelector("circle")?.setAttribute("fill", grade.colour);
+    item.append(made("b", say("seats.grade_line", { grade: grade.code, price: grouped(data.prices[grade.code]) })), made("span", say("seats.left", { n: grouped(free.grades[i]) }), "quiet"));
+    return [item];
+  }));
+}
+
+function showBar() {
+  const seats = [...chosen];
+  const chips = seats.map((seat) => {
+    const chip = made("button", where(seat), "chip");
+    chip.setAttribute("type", "button");
+    chip.setAttribute("aria-label", say("seats.remove", { seat: where(seat) }));
+    chip.addEventListener("click", () => toggle(seat));
+    /** @type {HTMLButtonElement} */ (chip).disabled = hold !== null;
+    return chip;
+  });
+  // Held seats cannot be taken out one by one: then the row itself is what the keyboard scrolls.
+  element("chosen").tabIndex = hold ? 0 : -1;
+  element("chosen").replaceChildren(...chips);
+  const sum = hold ? hold.amount : seats.reduce((total, seat) => total + priceOf(seat), 0);
+  element("sum").textContent = seats.length ? say("seats.sum", { n: seats.length, amount: grouped(sum) }) : say("seats.none");
+  element("book").disabled = seats.length === 0 || busy;
+  element("book").textContent = say(busy ? "seats.booking" : "seats.book");
+  element("release").hidden = hold === null;
+}
+
+// ---- holding and booking ------------------------------------------------
+
+async function book() {
+  if (busy || chosen.size === 0) return;
+  setBusy(true);
+  if (!hold) await takeHold({ seats: [...chosen].map((seat) => map.numbers[seat]) });
+  if (hold) await makeBooking();
+  setBusy(false);
+}
+
+/** @param {SubmitEvent} event */
+async function bookBest(event) {
+  event.preventDefault();
+  if (busy || hold) return;
+  setBusy(true);
+  const best = { count: Number(element("best-count").value), grade: element("best-grade").value };
+  holdKey = freshKey();
+  await takeHold({ best_available: best });
+  setBusy(false);
+  if (!hold) return;
+  notice("");
+  speak(say("seats.held_for_you", { n: chosen.size }));
+  view.showSeat([...chosen][0]);
+  element("map").scrollIntoView({ block: "center" });
+  element("book").focus({ preventScroll: true });
+}
+
+/** @param {boolean} on */
+function setBusy(on) {
+  busy = on;
+  showBar();
+}
+
+/** @param {any} wish */
+async function takeHold(wish) {
+  const answer = await call("POST", `${showtime}/holds`, { body: wish, headers: { "Idempotency-Key": holdKey } });
+  if (answer.status === 201 || answer.status === 200) return setHold(answer.body);
+  if (answer.status !== 0 && answer.body?.code !== "idempotency_in_progress") holdKey = freshKey();
+  refused(answer, "best_available" in wish);
+}
+
+/** @param {any} body */
+function setHold(body) {
+  hold = body;
+  bookKey = freshKey();
+  chosen.clear();
+  for (const number of body.seats) {
+    const seat = map.index.get(number);
+    if (seat !== undefined) chosen.add(seat);
+  }
+  changed();
+  tick();
+}
+
+async function makeBooking() {
+  const answer = await call("POST", "/v1/bookings", { body: { hold_id: hold?.hold_id }, headers: { "Idempotency-Key": bookKey } });
+  if (answer.status === 201 || answer.status === 200) {
+    sessionStorage.removeItem(memoryKey);
+    return location.assign(address(`/bookings/${answer.body.id}/pay`));
+  }
+  if (answer.body?.booking_id) return location.assign(address(`/bookings/${answer.body.booking_id}/pay`));
+  if (answer.status === 410) return dropHold(say("seats.hold_over"));
+  if (answer.status === 409 && answer.body?.conflicts) hold = null;
+  refused(answer, false);
+}
+
+/** @param {import("./session.js").Answer} answer @param {boolean} best */
+function refused(answer, best) {
+  const code = answer.body?.code;
+  if (answer.status === 401) return goLogin();
+  if (code === "pass_required" || code === "pass_invalid") return noPass(say("seats.pass"));
+  if (code === "seat_limit") return notice(say("seats.limit"));
+  if (code === "seat_taken" && answer.body.conflicts?.length) return conflict(answer.body.conflicts);
+  if (best && (answer.status === 409 || answer.status === 422)) return notice(say("seats.best.none"));
+  if (answer.status === 0 || answer.status === 503) return notice(say("seats.offline"));
+  notice(say("seats.error", { id: answer.requestId }));
+}
+
+/** Says which seats are gone, keeps the others, offers the nearest free ones. @param {string[]} numbers */
+function conflict(numbers) {
+  const lost = numbers.flatMap((number) => map.index.get(number) ?? []);
+  for (const seat of lost) {
+    chosen.delete(seat);
+    if (map.state[seat] === FREE) map.state[seat] = HELD;
+  }
+  const taken = new Set(chosen);
+  const offers = lost.flatMap((seat) => {
+    const near = nearestFree(map, seat, taken);
+    if (near < 0) return [];
+    taken.add(near);
+    const button = made("button", say("seats.nearest", { seat: where(near) }), "chip");
+    button.addEventListener("click", () => { button.remove(); toggle(near); view.showSeat(near); });
+    return [button];
+  });
+  remember();
+  changed();
+  if (lost.length) view.showSeat(lost[0]);
+  const names = lost.map(where).join(", ");
+  notice(say(chosen.size ? "seats.conflict" : "seats.lost", { seats: names }), offers);
+}
+
+/** @param {string} text */
+function noPass(text) {
+  const link = /** @type {HTMLAnchorElement} */ (made("a", say("seats.to_line"), "button"));
+  link.href = address(`/q/${data.sale}`, { showtime: data.showtime });
+  notice(text, [link]);
+}
+
+async function release() {
+  if (hold) await call("DELETE", `/v1/holds/${encodeURIComponent(hold.hold_id)}`);
+  dropHold("");
+}
+
+/** @param {string} text */
+function dropHold(text) {
+  hold = null;
+  chosen.clear();
+  remember();
+  notice(text);
+  changed();
+}
+
+// ---- time ---------------------------------------------------------------
+
+function tick() {
+  const until = hold ? Date.parse(hold.expires_at) : sessionEnds;
+  element("time").hidden = !until;
+  if (!until) return;
+  const left = until - Date.now() - offset;
+  element("time-label").textContent = say(hold ? "seats.time.hold" : "seats.time.session");
+  element("left").textContent = clockText(left);
+  element("time").classList.toggle("alarm", left < 60000);
+  if (left > 0 || busy) return;
+  if (hold) dropHold(say("seats.hold_over"));
+  else {
+    sessionEnds = 0;
+    noPass(say("seats.session_over"));
+  }
+}
+
+async function askSession() {
+  if (!data.queued) return;
+  const answer = await call("GET", `/v1/queues/${data.sale}/places/me`, { auth: "none" });
+  offset = clockOffset(answer.headers);
+  if (answer.status === 200 && answer.body.state === "active") sessionEnds = Date.parse(answer.body.session_ends_at ?? "") || 0;
+  else if (answer.status === 401 || answer.status === 200) noPass(say("seats.pass"));
+  tick();
+}
+
+// ---- loading and following ----------------------------------------------
+
+/** @returns {Promise<boolean>} */
+async function load() {
+  const [seatmap, availability] = await Promise.all([
+    call("GET", `${showtime}/seatmap?format=compact`, { auth: "none" }),
+    call("GET", `${showtime}/availability`, { auth: "none" }),
+  ]);
+  if (seatmap.status !== 200 || availability.status !== 200) return false;
+  map = readSeatMap(seatmap.body);
+  readBitset(map, availability.body.bitset);
+  free = countFree(map);
+  return true;
+}
+
+/** @param {any} delta {changes: [[seat, state], …]} */
+function applyDelta(delta) {
+  for (const [seat, state] of delta.changes) map.state[seat] = state;
+  settle();
+}
+
+/** A choice that somebody else holds now is gone; what we hold ourselves is not. */
+function settle() {
+  if (!hold && !busy) {
+    const lost = [...chosen].filter((seat) => map.state[seat] !== FREE).map((seat) => map.numbers[seat]);
+    if (lost.length) return conflict(lost);
+  }
+  changed();
+}
+
+/** @type {EventSource | null} */
+let stream = null;
+
+function follow() {
+  stream?.close();
+  stream = new EventSource(`${showtime}/availability/events`);
+  stream.addEventListener("delta", (event) => applyDelta(JSON.parse(event.data)));
+  stream.addEventListener("snapshot", (event) => {
+    readBitset(map, JSON.parse(event.data).bitset);
+    settle();
+  });
+}
+
+async function refresh() {
+  if (document.hidden || !map) return;
+  if (stream?.readyState !== EventSource.OPEN) follow();
+  const answer = await call("GET", `${showtime}/availability`, { auth: "none" });
+  if (answer.status !== 200) return;
+  readBitset(map, answer.body.bitset);
+  settle();
+}
+
+function recall() {
+  /** @type {string[]} */
+  const numbers = JSON.parse(sessionStorage.getItem(memoryKey) || "[]");
+  for (const number of numbers) {
+    const seat = map.index.get(number);
+    if (seat !== undefined && map.state[seat] === FREE) chosen.add(seat);
+  }
+}
+
+function fillChoices() {
+  for (let n = 1; n <= data.max_seats; n++) element("best-count").append(new Option(say("seats.people", { n }), String(n), n === 2, n === Math.min(2, data.max_seats)));
+  for (const grade of map.grades.filter((g) => g.code in data.prices)) {
+    const text = say("seats.grade_line", { grade: grade.code, price: grouped(data.prices[grade.code]) });
+    element("best-grade").append(new Option(text, grade.code));
+    element("list-grade").append(new Option(text, grade.code));
+  }
+}
+
+async function start() {
+  while (!(await load())) {
+    element("map-note").textContent = say("seats.failed");
+    await new Promise((done) => { setTimeout(done, 3000 + 3000 * Math.random()); });
+  }
+  recall();
+  fillChoices();
+  const hall = { map, chosen, free: () => free, cursor: () => grid?.shown ?? -1, words: { stage: say("seats.stage") }, pick: toggle, label };
+  view = new MapView(element("map"), hall);
+  grid = new SeatGrid(element("grid"), hall, (seat) => view.showSeat(seat));
+  list = new SeatList(hall, { none: say("seats.list.none"), where, price: (seat) => say("seats.won", { n: grouped(priceOf(seat)) }) });
+  element("map-note").textContent = say("seats.hint");
+  changed();
+  follow();
+  document.documentElement.dataset.ready = "seats";
+  await askSession();
+}
+
+element("book").addEventListener("click", book);
+element("release").addEventListener("click", release);
+element("best").addEventListener("submit", bookBest);
+element("zoom-in").addEventListener("click", () => view?.zoomIn());
+element("zoom-out").addEventListener("click", () => view?.zoom(1 / 1.6));
+element("zoom-all").addEventListener("click", () => view?.showAll());
+element("showtime")?.addEventListener("change", (/** @type {Event} */ event) => /** @type {HTMLSelectElement} */ (event.target).form?.submit());
+document.addEventListener("visibilitychange", refresh);
+window.addEventListener("online", refresh);
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+setInterval(tick, 1000);
+start();

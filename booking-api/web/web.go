@@ -1,0 +1,38 @@
+// Package web is the storefront: server-rendered pages with plain browser
+// modules, one stylesheet and no request to another host.
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/fairgate/fairgate/shared/catalogue"
+)
+
+// Filter narrows the list of performances. Zero fields do not filter.
+type Filter struct {
+	Category string
+	Query    string // in title, venue or performer
+	Cursor   string // from an earlier answer
+	Limit    int
+}
+
+// Source is what the pages show; catalogue errors become error pages.
+type Source interface {
+	// Performances returns one page of the list, soonest first, and the cursor of
+	// the next ("" at the end).
+	Performances(ctx context.Context, filter Filter) (items []catalogue.Performance, next string, err error)
+	Performance(ctx context.Context, id string) (catalogue.Performance, error)
+	// Showtimes of a performance in order of time.
+	Showtimes(ctx context.Context, performanceID string) ([]catalogue.Showtime, error)
+	Sale(ctx context.Context, id string) (catalogue.Sale, error)
+}
+
+// Options of the pages.
+type Options struct {
+	Source Source
+	Now    func() time.Time
+	// PaymentScriptOrigin is the origin of the payment provider's script, allowed
+	// on the pay page; empty when the payment window is a page of its own.
+	PaymentScriptOrigin string
+}

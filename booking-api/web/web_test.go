@@ -1,0 +1,218 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/money"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
+)
+
+var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+type fakeSource struct{ broken bool }
+
+func (f fakeSource) Performances(_ context.Context, filter Filter) ([]catalogue.Performance, string, error) {
+	if f.broken {
+		return nil, "", errors.New("the database is away")
+	}
+	if filter.Query == "nothing" {
+		return nil, "", nil
+	}
+	p, _ := f.Performance(context.Background(), "PF1")
+	return []catalogue.Performance{p}, "next-page", nil
+}
+
+func (fakeSource) Performance(_ context.Context, id string) (catalogue.Performance, error) {
+	if id != "PF1" {
+		return catalogue.Performance{}, catalogue.ErrPerformanceNotFound
+	}
+	return catalogue.Performance{
+		ID: "PF1", Title: `Rock & <b>Roll</b>`, Category: "concert", VenueName: "KSPO DOME", Colour: "#5a4a86",
+		StartsOn: time.Date(2027, 1, 10, 0, 0, 0, 0, time.UTC), EndsOn: time.Date(2027, 1, 12, 0, 0, 0, 0, time.UTC),
+	}, nil
+}
+
+func (fakeSource) Showtimes(context.Context, string) ([]catalogue.Showtime, error) {
+	at := time.Date(2027, 1, 10, 10, 0, 0, 0, time.UTC)
+	prices := map[string]money.KRW{"R": 150000, "VIP": 190000}
+	return []catalogue.Showtime{
+		{ID: "st1", SaleID: "queued", StartsAt: at, Prices: prices},
+		{ID: "st2", SaleID: "plain", StartsAt: at.AddDate(0, 0, 1), Prices: prices},
+		{ID: "st3", SaleID: "later", StartsAt: at.AddDate(0, 0, 2), Prices: prices},
+	}, nil
+}
+
+func (fakeSource) Sale(_ context.Context, id string) (catalogue.Sale, error) {
+	sale := catalogue.Sale{ID: id, PerformanceID: "PF1", OpensAt: now.Add(-time.Hour), ClosesAt: now.AddDate(0, 1, 0), Queued: id != "plain", MaxSeatsPerAccount: 4}
+	switch id {
+	case "later":
+		sale.OpensAt = now.Add(time.Hour)
+	case "queued", "plain":
+	default:
+		return catalogue.Sale{}, catalogue.ErrSaleNotFound
+	}
+	return sale, nil
+}
+
+func newApp(t *testing.T, source Source) *fiber.App {
+	t.Helper()
+	app := httpd.New(httpd.Options{Name: "test", Log: slog.New(slog.DiscardHandler), BodyLimit: 1 << 20})
+	if err := Register(app, Options{Source: source, Now: func() time.Time { return now }}); err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+func get(t *testing.T, app *fiber.App, path, language string) (int, string, func(string) string) {
+	t.Helper()
+	request := httptest.NewRequest("GET", path, nil)
+	request.Header.Set("Accept-Language", language)
+	request.Header.Set("Accept", "text/html")
+	response, err := app.Test(request, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body), response.Header.Get
+}
+
+func TestPagesShowWhatTheyAreGiven(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, fakeSource{})
+	for _, test := range []struct {
+		path, language string
+		want           []string
+	}{
+		{"/", "ko", []string{`<html lang="ko">`, `href="/performances/PF1"`, "2027. 1. 10. – 1. 12.", `href="/?cursor=next-page"`}},
+		{"/?q=nothing", "en", []string{"No show matches."}},
+		{"/?category=concert&q=a&lang=en", "ko", []string{`<html lang="en">`, `href="/performances/PF1?lang=en"`}},
+		{"/performances/PF1", "en", []string{`href="/q/queued?showtime=st1"`, `href="/sales/plain/seats?showtime=st2"`, "On sale Fri, 20 Nov 2026 22:00", "VIP ₩190,000 · R ₩150,000"}},
+		{"/sales/queued/seats", "ko", []string{`"showtime":"st1"`, `"max_seats":4`, `"VIP":190000`}},
+		{"/sales/plain/seats?showtime=st2", "ko", []string{`"showtime":"st2"`, `"queued":false`}},
+		{"/bookings/bkg-1/pay", "ko", []string{`"booking":"bkg-1"`}},
+		{"/me/bookings", "en", []string{"My bookings"}},
+		{"/login", "en", []string{`autocomplete="current-password"`}},
+		{"/signup", "ko", []string{`autocomplete="new-password"`}},
+	} {
+		status, body, header := get(t, app, test.path, test.language)
+		if status != fiber.StatusOK {
+			t.Errorf("%s: %d", test.path, status)
+			continue
+		}
+		for _, want := range test.want {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s: no %q", test.path, want)
+			}
+		}
+		if strings.Contains(body, "<b>Roll") {
+			t.Errorf("%s: a title became markup", test.path)
+		}
+		if policy := header("Content-Security-Policy"); policy == "" || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: policy %q", test.path, policy)
+		}
+		if strings.Contains(body, ` style="`) || regexp.MustCompile(`(?:src|href)="https?:`).MatchString(body) {
+			t.Errorf("%s: inline style, or another host", test.path)
+		}
+	}
+}
+
+func TestEveryTextThatPagesNameExists(t *testing.T) {
+	t.Parallel()
+	s, err := newSite(Options{Source: fakeSource{}, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`(?:t \$?\.?\$?\.?Language |say\()"([a-z_.0-9]+)"`)
+	for _, folder := range []string{"templates", "static"} {
+		entries, err := files.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			source, err := files.ReadFile(folder + "/" + entry.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range named.FindAllStringSubmatch(string(source), -1) {
+				if s.messages.Text("ko", match[1]) == match[1] {
+					t.Errorf("%s names the text %q, which is nowhere", entry.Name(), match[1])
+				}
+			}
+		}
+	}
+}
+
+func TestStaticFilesKeepForEver(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, fakeSource{})
+	_, page, _ := get(t, app, "/sales/queued/seats", "ko")
+	seen := map[string]bool{}
+	queue := regexp.MustCompile(`/static/[a-z.0-9]+`).FindAllString(page, -1)
+	for len(queue) > 0 {
+		path := queue[0]
+		queue = queue[1:]
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		status, body, header := get(t, app, path, "")
+		if status != fiber.StatusOK || !strings.Contains(header("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d, %q", path, status, header("Cache-Control"))
+		}
+		for _, match := range regexp.MustCompile(`"\./([a-z.0-9]+\.js)"`).FindAllStringSubmatch(body, -1) {
+			queue = append(queue, "/static/"+match[1])
+		}
+	}
+	for _, name := range []string{"seatmap.", "mapview.", "session.", "site."} {
+		found := false
+		for path := range seen {
+			found = found || strings.HasPrefix(path, "/static/"+name)
+		}
+		if !found {
+			t.Errorf("the seats page does not reach %s*", name)
+		}
+	}
+	if status, _, _ := get(t, app, "/static/site.css", ""); status != fiber.StatusNotFound {
+		t.Errorf("a file without its hash: %d, want 404", status)
+	}
+}
+
+func TestErrorPages(t *testing.T) {
+	t.Parallel()
+	status, body, _ := get(t, newApp(t, fakeSource{}), "/performances/none", "en")
+	if status != fiber.StatusNotFound || !strings.Contains(body, "performance_not_found") || !strings.Contains(body, "req-") {
+		t.Errorf("unknown performance: %d %s", status, body)
+	}
+	status, body, _ = get(t, newApp(t, fakeSource{broken: true}), "/", "ko")
+	if status != fiber.StatusInternalServerError || strings.Contains(body, "database") {
+		t.Errorf("broken source: %d, or its cause is shown", status)
+	}
+}
+
+func TestChosenShowtime(t *testing.T) {
+	t.Parallel()
+	list := []catalogue.Showtime{{ID: "past", StartsAt: now.Add(-time.Hour)}, {ID: "next", StartsAt: now.Add(time.Hour)}, {ID: "last", StartsAt: now.Add(2 * time.Hour)}}
+	for asked, want := range map[string]string{"": "next", "last": "last", "other": "next"} {
+		if got := chosenShowtime(list, asked, now); got.ID != want {
+			t.Errorf("asked %q: %s, want %s", asked, got.ID, want)
+		}
+	}
+	if got := chosenShowtime(list, "", now.Add(time.Hour*24)); got.ID != "last" {
+		t.Errorf("all past: %s, want last", got.ID)
+	}
+}

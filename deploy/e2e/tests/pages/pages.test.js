@@ -1,0 +1,14 @@
+// All tests of single pages, on one browser, two windows at a time.
+import { after, before, describe } from "node:test";
+import { raise, strike } from "../../lib/stage.js";
+import { storefront } from "./storefront.js";
+import { streams } from "./stream.js";
+import { waitingPage } from "./waiting.js";
+
+before(raise);
+after(strike);
+describe("pages", { concurrency: 2 }, () => {
+  waitingPage();
+  storefront();
+  streams();
+});

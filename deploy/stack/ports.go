@@ -1,0 +1,113 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// DefaultPortBase is the port base of "make up".
+const DefaultPortBase = 8000
+
+// Ports are the TCP ports of one stack, all on 127.0.0.1.
+type Ports struct {
+	Base int
+
+	Gateway, API                        int
+	GatewayAdmin, APIAdmin, WorkerAdmin int
+	Toss, Catcher, SMTP                 int
+	Postgres, Redis                     int
+	RabbitMQ, RabbitMQUI                int
+	RabbitMQDist, EPMD                  int
+}
+
+// PortsFrom lays out a stack's ports above base.
+func PortsFrom(base int) Ports {
+	return Ports{
+		Base:    base,
+		Catcher: base + 25, SMTP: base + 26,
+		Postgres: base + 32,
+		RabbitMQ: base + 72, RabbitMQUI: base + 73, RabbitMQDist: base + 74, EPMD: base + 75,
+		Redis:   base + 79,
+		Gateway: base + 80, API: base + 81,
+		GatewayAdmin: base + 82, APIAdmin: base + 83, WorkerAdmin: base + 84,
+		Toss: base + 90,
+	}
+}
+
+const portSpan = 100 // ports a stack may use above its base
+
+// ParsePortBase reads a port base and checks that all ports above it exist.
+func ParsePortBase(text string) (int, error) {
+	base, err := strconv.Atoi(text)
+	if err != nil || base < 1024 || base+portSpan > 65536 {
+		return 0, fmt.Errorf("PORT_BASE=%q: give a number from 1024 to %d", text, 65536-portSpan)
+	}
+	return base, nil
+}
+
+// FreePortBase returns the first base at or above start, in steps of 200, under
+// which none of a stack's ports is taken.
+func FreePortBase(start int) (int, error) {
+	for base := start; base+portSpan < 32768; base += 2 * portSpan {
+		if len(PortsFrom(base).taken()) == 0 {
+			return base, nil
+		}
+	}
+	return 0, fmt.Errorf("no free range of ports from %d to 32768", start)
+}
+
+func (p Ports) all() []int {
+	return []int{p.Gateway, p.API, p.GatewayAdmin, p.APIAdmin, p.WorkerAdmin, p.Toss, p.Catcher, p.SMTP,
+		p.Postgres, p.Redis, p.RabbitMQ, p.RabbitMQUI, p.RabbitMQDist, p.EPMD}
+}
+
+func (p Ports) taken() []int {
+	var taken []int
+	for _, port := range p.all() {
+		if isTaken(port) {
+			taken = append(taken, port)
+		}
+	}
+	return taken
+}
+
+func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+
+func isTaken(port int) bool {
+	listener, err := net.Listen("tcp", address(port))
+	if err != nil {
+		return true
+	}
+	_ = listener.Close()
+	return false
+}
+
+// claim returns an error that names the ports somebody else listens on, by whom,
+// and the setting that moves the stack away. A process that was killed keeps its
+// ports for a moment, so it looks again for a second.
+func claim(part string, ports ...int) error {
+	var errs []error
+	deadline := time.Now().Add(time.Second)
+	for _, port := range ports {
+		for isTaken(port) && time.Now().Before(deadline) {
+			time.Sleep(pollEvery)
+		}
+		if isTaken(port) {
+			errs = append(errs, fmt.Errorf("%s: port %d is taken%s; move everything with PORT_BASE, such as PORT_BASE=9000 (ports %d to %d)",
+				part, port, ownerOf(port), 9000, 9000+portSpan-1))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// accepts reports whether something answers on a port.
+func accepts(port int) error {
+	connection, err := net.DialTimeout("tcp", address(port), time.Second)
+	if err != nil {
+		return err
+	}
+	return connection.Close()
+}

@@ -1,0 +1,161 @@
+package api
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/platform/jwks"
+	"github.com/fairgate/fairgate/shared/queue"
+)
+
+const (
+	headerPlace = "Place-Token"
+	roleAdmin   = "admin"
+)
+
+var accessRules = jwks.Rules{Typ: "at+jwt", Issuer: "fairgate", Audience: "fairgate"}
+
+// caller is who an access token says is calling.
+type caller struct {
+	jwt.RegisteredClaims
+	Role string `json:"role"`
+}
+
+// bearer returns who the request's access token names; nil when it has none.
+// Errors: errs.ErrUnauthenticated, or that the keys cannot be asked for.
+func (a *API) bearer(c *fiber.Ctx) (*caller, error) {
+	header := c.Get(fiber.HeaderAuthorization)
+	if header == "" {
+		return nil, nil //nolint:nilnil // an anonymous caller is no error
+	}
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return nil, errs.ErrUnauthenticated
+	}
+	rules := accessRules
+	rules.Now = a.Clock.Now
+	var who caller
+	err := jwks.Verify(c.UserContext(), a.Accounts, strings.Clone(strings.TrimSpace(token)), rules, &who)
+	switch {
+	case errors.Is(err, jwks.ErrInvalidToken):
+		return nil, errs.ErrUnauthenticated.WithMessage("The access token is not valid.").Because(err)
+	case err != nil:
+		return nil, err
+	case who.Subject == "":
+		return nil, errs.ErrUnauthenticated
+	}
+	return &who, nil
+}
+
+// account returns the caller's account, which the route insists on.
+func (a *API) account(c *fiber.Ctx) (*caller, error) {
+	who, err := a.bearer(c)
+	if err == nil && who == nil {
+		err = errs.ErrUnauthenticated
+	}
+	return who, err
+}
+
+// admin lets only administrators through to next.
+func (a *API) admin(next fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		who, err := a.account(c)
+		if err != nil {
+			return err
+		}
+		if who.Role != roleAdmin {
+			return errs.ErrForbidden
+		}
+		c.Locals(callerKey{}, who.Subject)
+		return next(c)
+	}
+}
+
+type callerKey struct{}
+
+// placeOf returns the place that the request's token names; the header wins over
+// the cookie. Errors: queue.ErrLineNotFound, queue.ErrPlaceRequired,
+// queue.ErrPlaceInvalid (then the cookie is cleared), errs.ErrForbidden for an
+// unsafe request from another site.
+func (a *API) placeOf(c *fiber.Ctx) (queue.PlaceRef, queue.Policy, error) {
+	policy, err := a.Lines.Policy(saleOf(c))
+	if err != nil {
+		return queue.PlaceRef{}, policy, err
+	}
+	token, fromCookie := strings.Clone(c.Get(headerPlace)), false
+	if token == "" {
+		token, fromCookie = strings.Clone(c.Cookies(placeCookie(policy.SaleID))), true
+	}
+	ref, err := a.checkPlace(c, token, policy)
+	if errors.Is(err, queue.ErrPlaceInvalid) && fromCookie {
+		a.clearCookie(c, placeCookie(policy.SaleID))
+	}
+	if err == nil && fromCookie {
+		err = a.sameSite(c)
+	}
+	return ref, policy, err
+}
+
+func (a *API) checkPlace(c *fiber.Ctx, token string, policy queue.Policy) (queue.PlaceRef, error) {
+	ref, err := a.Tokens.Verify(token, policy.SaleID)
+	if err != nil {
+		return ref, err
+	}
+	if ref.Epoch < policy.Epoch {
+		return ref, queue.ErrPlaceInvalid.WithMessage("The line has been reset since this place was given.")
+	}
+	who, err := a.bearer(c)
+	if err != nil {
+		return ref, err
+	}
+	if who != nil && policy.Identity == queue.ByAccount && who.Subject != ref.Subject {
+		return ref, queue.ErrPlaceInvalid.WithMessage("The place belongs to another account.")
+	}
+	return ref, nil
+}
+
+// sameSite refuses unsafe requests that another site could have made with this
+// browser's cookies.
+func (a *API) sameSite(c *fiber.Ctx) error {
+	if method := c.Method(); method == fiber.MethodGet || method == fiber.MethodHead {
+		return nil
+	}
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" {
+		if u, err := url.Parse(origin); err == nil && (origin == a.origin || u.Host != "" && u.Host == c.Hostname()) {
+			return nil
+		}
+	} else if c.Get("Sec-Fetch-Site") == "same-origin" {
+		return nil
+	}
+	return errs.ErrForbidden.WithMessage("A request that relies on a cookie must come from this site's own pages.")
+}
+
+func saleOf(c *fiber.Ctx) string { return strings.Clone(c.Params("sale")) }
+
+func placeCookie(sale string) string { return "place_" + sale }
+
+func passCookie(sale string) string { return "entry_pass_" + sale }
+
+func (a *API) setCookie(c *fiber.Ctx, name, value string, expires time.Time) {
+	c.Cookie(&fiber.Cookie{
+		Name: name, Value: value, Path: "/", Expires: expires, HTTPOnly: true, Secure: a.secure, SameSite: fiber.CookieSameSiteLaxMode,
+	})
+}
+
+func (a *API) clearCookie(c *fiber.Ctx, name string) {
+	if c.Cookies(name) != "" {
+		a.setCookie(c, name, "", time.Unix(0, 0))
+	}
+}
+
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}

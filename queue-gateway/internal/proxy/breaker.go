@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sony/gobreaker/v2"
+)
+
+// The outcomes that are not failures of the transport.
+var (
+	errSlow  = errors.New("the upstream took too long")
+	errFault = errors.New("the upstream failed")
+)
+
+// errCaller marks a failure as the caller's, not the upstream's.
+var errCaller = errors.New("the caller's body cannot be read")
+
+// breaker stops asking an upstream that keeps failing.
+type breaker struct {
+	circuit    *gobreaker.CircuitBreaker[*http.Response]
+	slow       time.Duration
+	lastAnswer atomic.Int64 // Unix nanoseconds
+	unreached  atomic.Int64 // requests in a row without any answer
+}
+
+func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registerer) *breaker {
+	state := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "fairgate_upstream_breaker_state",
+		Help: "The breaker in front of the booking API: 0 closed, 1 half open, 2 open.",
+	})
+	metrics.MustRegister(state)
+	b := &breaker{slow: slow}
+	b.circuit = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
+		Name:         "booking-api",
+		MaxRequests:  3,
+		Interval:     10 * time.Second,
+		BucketPeriod: time.Second,
+		Timeout:      2 * time.Second,
+		ReadyToTrip: func(n gobreaker.Counts) bool {
+			return b.unreached.Load() >= 3 || n.Requests >= 20 && n.TotalFailures*2 >= n.Requests
+		},
+		IsExcluded: func(err error) bool { return errors.Is(err, errCaller) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			state.Set(float64(to))
+			log.Warn("upstream breaker", "from", from.String(), "to", to.String())
+		},
+	})
+	return b
+}
+
+func (b *breaker) closed() bool { return b.circuit.State() == gobreaker.StateClosed }
+
+// quiet reports whether no answer has come for d.
+func (b *breaker) quiet(d time.Duration) bool {
+	return time.Since(time.Unix(0, b.lastAnswer.Load())) > d
+}
+
+// do sends one request. What is counted is the time to the beginning of the
+// answer, so the length of streams does not matter; a confirmation and whatever
+// else was asked to wait may take long.
+func (b *breaker) do(request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	start := time.Now()
+	response, err := b.circuit.Execute(func() (*http.Response, error) {
+		response, err := send(request)
+		if err != nil && !errors.Is(err, errCaller) {
+			b.unreached.Add(1)
+			return nil, err
+		}
+		b.unreached.Store(0)
+		switch {
+		case err != nil:
+			return nil, err
+		case response.StatusCode >= http.StatusInternalServerError:
+			return response, errFault
+		case time.Since(start) > b.slow && !mayTakeLong(request):
+			return response, errSlow
+		}
+		return response, nil
+	})
+	if response != nil {
+		b.lastAnswer.Store(time.Now().UnixNano())
+		return response, nil
+	}
+	return nil, err
+}
+
+// mayTakeLong reports whether a late answer is no sign of trouble: what was asked
+// to wait, and bodies that arrive as slowly as their callers send them.
+func mayTakeLong(r *http.Request) bool {
+	streamed := r.ContentLength < 0 || r.ContentLength > smallBody
+	return streamed || r.URL.Path == "/v1/payments/confirm" || strings.Contains(r.Header.Get("Prefer"), "wait")
+}

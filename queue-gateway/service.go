@@ -1,0 +1,144 @@
+// Package queuegateway is the front door: it gives fans their places in a sale's
+// line, lets them in at the rate that the booking side can take, and proxies
+// everything else to the booking API. It has Redis and keys, and no database: a
+// million waiting fans cost the booking side nothing.
+package queuegateway
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fairgate/fairgate/queue-gateway/internal/api"
+	"github.com/fairgate/fairgate/queue-gateway/internal/proxy"
+	"github.com/fairgate/fairgate/queue-gateway/web"
+	"github.com/fairgate/fairgate/shared/clock"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/jwks"
+	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/queue"
+	"github.com/fairgate/fairgate/shared/queue/queueredis"
+)
+
+const (
+	// proxiedBodyLimit is in bytes, and not above what the booking API reads: that
+	// closes the connection on a larger one, which looks like an outage from here.
+	proxiedBodyLimit = 1 << 20
+	keysPath         = "/.well-known/jwks.json"
+	writeTimeout     = 30 * time.Second // of whole answers; streams set their own
+)
+
+// Service is one gateway.
+type Service struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	redis   redis.UniversalClient
+	front   *queueredis.Front
+	lines   *lines
+	proxy   *proxy.Proxy
+	streams *httpd.Streams
+	ready   []httpd.Check
+	app     *fiber.App
+}
+
+// New wires a gateway; nothing runs or listens yet, and neither Redis nor the
+// booking API needs to answer.
+func New(_ context.Context, cfg Config, log *slog.Logger) (*Service, error) {
+	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams)}
+	var err error
+	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
+		return nil, err
+	}
+	s.ready = []httpd.Check{{Name: "redis", Probe: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }}}
+	if s.proxy, err = proxy.New(proxy.Settings{
+		Upstream: cfg.BookingAPIURL, Timeout: cfg.UpstreamTimeout, Slow: cfg.UpstreamSlow,
+		BodyLimit: proxiedBodyLimit, HealthProbe: keysPath,
+	}, log, s.metrics); err != nil {
+		return nil, err
+	}
+	return s, s.wireRoutes()
+}
+
+func (s *Service) wireRoutes() error {
+	cfg, system := s.cfg, clock.System{}
+	placeKey, err := base64.StdEncoding.DecodeString(cfg.PlaceKey.Reveal())
+	if err != nil {
+		return fmt.Errorf("PLACE_KEY: %w", err)
+	}
+	tokens, err := queue.NewPlaceTokens(placeKey, system)
+	if err != nil {
+		return err
+	}
+	signer, err := jwks.NewSignerBase64(cfg.PassKey.Reveal())
+	if err != nil {
+		return err
+	}
+	pages, err := web.New()
+	if err != nil {
+		return err
+	}
+	store := queueredis.New(s.redis, cfg.Redis.Prefix, tokens)
+	s.front = queueredis.NewFront(store, s.log, system)
+	held := func() bool { return !s.proxy.Healthy() }
+	s.front.HoldWhile(held)
+	s.lines = newLines(s.front, held)
+	routes, err := api.New(api.Config{
+		Lines: s.lines, Operator: operator{store, s.front},
+		Tokens: tokens, Passes: queue.NewPassMinter(signer, system), PassKeys: signer.Public(),
+		Accounts: jwks.NewRemote(cfg.BookingAPIURL+keysPath, nil),
+		Pages:    pages, Proxy: s.proxy, Streams: s.streams, Ready: s.ready,
+		PublicURL: cfg.PublicURL, JoinsPerMinute: cfg.JoinsPerMinute, Clock: system, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newLineMetrics(s.front), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "fairgate_queue_streams_open", Help: "Open event streams of waiting fans.",
+		}, func() float64 { return float64(s.streams.Open()) }))
+	s.app = httpd.New(httpd.Options{
+		Name: "queue-gateway", Log: s.log, Metrics: s.metrics, BodyLimit: proxiedBodyLimit, StreamBody: true,
+		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout,
+	})
+	routes.Register(s.app)
+	return nil
+}
+
+// Run serves until ctx ends, then ends the streams, finishes what is being
+// answered and returns.
+func (s *Service) Run(ctx context.Context) error {
+	defer func() { _ = s.redis.Close() }()
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	stopStreams := context.AfterFunc(ctx, func() {
+		s.streams.Stop()
+		s.proxy.StopStreams()
+	})
+	defer stopStreams()
+	var group errgroup.Group
+	group.Go(func() error { return s.front.Run(background) })
+	group.Go(func() error { s.lines.hub.Run(background); return nil })
+	group.Go(func() error { s.proxy.Watch(background); return nil })
+	serving, serveCtx := errgroup.WithContext(ctx)
+	serving.Go(func() error { return httpd.ServeAdmin(serveCtx, s.cfg.AdminAddr, s.metrics, s.ready, s.cfg.PProf) })
+	serving.Go(func() error {
+		s.log.InfoContext(ctx, "listening", "addr", s.cfg.Addr, "admin", s.cfg.AdminAddr)
+		return httpd.Serve(serveCtx, s.app, s.cfg.Addr, s.cfg.ShutdownGrace)
+	})
+	err := serving.Wait()
+	stop() // lines keep going while the last requests are answered
+	if runErr := group.Wait(); err == nil {
+		err = runErr
+	}
+	s.log.InfoContext(ctx, "stopped")
+	return err
+}

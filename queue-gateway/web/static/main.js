@@ -1,0 +1,341 @@
+// The life of a waiting page: join, follow the place, enter. It never reloads.
+import { accessToken, call } from "./session.js";
+import { clockOffset, pageData, speaker } from "./format.js";
+import { pollDelay, screenOf } from "./line.js";
+import { element, show } from "./view.js";
+
+const data = pageData();
+const say = speaker(data.texts);
+const base = `/v1/queues/${data.sale}`;
+const query = new URLSearchParams(location.search);
+const memoryKey = `fairgate.way.${data.sale}`;
+
+/** @type {import("./line.js").Model} */
+const model = {
+  line: null, place: null, needsLogin: false, entering: false, offline: false, final: false, failure: null,
+  opensAt: Date.parse(document.documentElement.dataset.opens ?? "") || 0,
+};
+let offset = 0;
+let failures = 0;
+let updatedAt = 0;
+let canRestore = true;
+let screenNow = "";
+/** @type {{id: string, first: number, best: number}} */
+let memory = JSON.parse(sessionStorage.getItem(memoryKey) || '{"id":"","first":0,"best":0}');
+
+const now = () => Date.now() + offset;
+
+function draw() {
+  const before = screenNow;
+  screenNow = screenOf(model);
+  show(screenNow, model, {
+    say, language: data.language, claimSeconds: data.claim_seconds, sessionSeconds: data.session_seconds,
+    memory, now, updatedAt, requestId: "", canRestore,
+  });
+  if (model.place?.ahead) sessionStorage.setItem(memoryKey, JSON.stringify(memory));
+  if (screenNow === "offered" && before !== "offered") attract();
+}
+
+// ---- following the line -------------------------------------------------
+
+/** @param {import("./session.js").Answer} answer @returns {boolean} whether the server spoke sense */
+function heard(answer) {
+  if (answer.status === 0 || answer.status >= 500 || answer.status === 429) {
+    failures++;
+    model.offline = failures >= 2 || !navigator.onLine;
+    return false;
+  }
+  offset = clockOffset(answer.headers);
+  alive();
+  return true;
+}
+
+function alive() {
+  failures = 0;
+  model.offline = false;
+  updatedAt = now();
+}
+
+async function askLine() {
+  const answer = await call("GET", base, { auth: "none" });
+  if (!heard(answer)) return false;
+  if (answer.status !== 200) {
+    model.failure = { requestId: answer.requestId };
+    return false;
+  }
+  setLine(answer.body);
+  return true;
+}
+
+/** @param {import("./line.js").Line} line */
+function setLine(line) {
+  model.line = line;
+  if (line.opens_at) model.opensAt = Date.parse(line.opens_at);
+}
+
+/** @param {import("./line.js").Place} place */
+function setPlace(place) {
+  if (place.id && place.id !== memory.id) memory = { id: place.id, first: 0, best: 0 };
+  if (place.state !== "expired") canRestore = true;
+  else if (place.reason === "abandoned") canRestore = false;
+  // An event leaves out what does not hold now: nothing of an earlier state stays.
+  model.place = { ...place, id: place.id ?? model.place?.id, poll_after_ms: place.poll_after_ms ?? model.place?.poll_after_ms };
+}
+
+/** Asks for the place; joins when there is none. */
+async function askPlace() {
+  const answer = await call("GET", `${base}/places/me`, { auth: "none" });
+  if (!heard(answer)) return;
+  if (answer.status === 200) return setPlace(answer.body);
+  if (answer.status === 401) {
+    model.place = null;
+    return join();
+  }
+  model.failure = { requestId: answer.requestId };
+}
+
+async function join() {
+  if (!joinable()) return;
+  const token = data.identity === "browser" ? null : await accessToken();
+  model.needsLogin = data.identity === "account" && !token;
+  if (model.needsLogin) return;
+  const answer = await call("POST", `${base}/places`, { auth: data.identity === "browser" ? "none" : "if known", body: {} });
+  if (!heard(answer)) return;
+  if (answer.status === 200 || answer.status === 201) return setPlace(answer.body);
+  if (answer.status === 401) model.needsLogin = true;
+  else if (answer.status === 409) await askLine();
+  else model.failure = { requestId: answer.requestId };
+}
+
+function joinable() {
+  const state = model.line?.state;
+  if (state === "scheduled") return model.opensAt > 0 && now() >= model.opensAt;
+  return state !== "draft" && state !== "closed" && state !== "sold_out";
+}
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+let busy = false;
+
+async function poll() {
+  if (busy || screenNow === "left") return;
+  busy = true;
+  clearTimeout(timer);
+  if ((await askLine()) && !model.entering) await askPlace();
+  listen();
+  busy = false;
+  draw();
+  schedule();
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (model.failure) return;
+  let delay = pollDelay(model.place?.poll_after_ms ?? model.line?.poll_after_ms, failures);
+  const opensIn = model.opensAt - now();
+  if (screenNow === "countdown" && opensIn > 0) delay = Math.min(delay, opensIn + Math.random() * 2000);
+  // While events stream, polls only guard against a stream that died silently.
+  if (streaming() && !failures) delay = Math.max(delay, 40000);
+  timer = setTimeout(poll, delay);
+}
+
+// ---- the stream ---------------------------------------------------------
+
+/** @type {EventSource | null} */
+let stream = null;
+let streamFailures = 0;
+let streamHeardAt = 0;
+let streamAgainAt = 0;
+// The server speaks every ten seconds; one that is silent for this long is dead.
+const silence = 35000;
+const followed = new Set(["lobby", "waiting", "offered", "active"]);
+
+const streaming = () => stream?.readyState === EventSource.OPEN;
+
+/** Keeps one stream open while there is something to follow. */
+function listen() {
+  if (!followed.has(model.place?.state ?? "")) return stream?.close();
+  if (streaming() && Date.now() - streamHeardAt > silence) stream?.close();
+  if (stream && stream.readyState !== EventSource.CLOSED) return;
+  if (!window.EventSource || Date.now() < streamAgainAt) return;
+  stream = new EventSource(`${base}/places/me/events`);
+  streamHeardAt = Date.now();
+  stream.addEventListener("open", () => { streamFailures = 0; });
+  stream.addEventListener("place", (event) => heardEvent(() => setPlace(JSON.parse(event.data))));
+  stream.addEventListener("status", (event) => heardEvent(() => setLine({ ...model.line, ...JSON.parse(event.data) })));
+  stream.addEventListener("error", () => {
+    streamFailures++;
+    // The browser tries again by itself, but not after an answer like 204 ("no
+    // stream for you"). Meanwhile the page polls, and it asks again later.
+    if (streamFailures > 3) stream?.close();
+    if (stream?.readyState === EventSource.CLOSED) streamAgainAt = Date.now() + Math.min(300000, 5000 * 2 ** streamFailures);
+    schedule();
+  });
+}
+
+/** @param {() => void} change */
+function heardEvent(change) {
+  streamHeardAt = Date.now();
+  alive();
+  change();
+  draw();
+  schedule();
+}
+
+/** Sleep and lost networks end here: ask at once. */
+function wake() {
+  if (document.hidden) return;
+  streamFailures = 0;
+  streamAgainAt = 0;
+  poll();
+}
+
+// ---- entering, restoring, leaving ---------------------------------------
+
+const pause = (/** @type {number} */ ms) => new Promise((done) => { setTimeout(done, ms); });
+
+async function enter() {
+  if (model.entering) return;
+  model.entering = true;
+  draw();
+  for (let tries = 0; model.entering; tries++) {
+    const answer = await call("POST", `${base}/places/me/entry`, { auth: "if known", body: {} });
+    if (answer.status === 200) return location.assign(seatsAddress());
+    if (answer.status === 409) {
+      await pause(answer.body?.retry_after_ms ?? 1000);
+      if (tries % 3 === 2 && (await fellBack())) break;
+    } else if (answer.status === 410 || answer.status === 401) {
+      canRestore = canRestore && answer.body?.code !== "offer_lapsed";
+      break;
+    } else {
+      heard(answer);
+      await pause(pollDelay(1000, tries));
+    }
+  }
+  model.entering = false;
+  await poll();
+}
+
+/** Whether the place is no longer on its way in. */
+async function fellBack() {
+  const answer = await call("GET", `${base}/places/me`, { auth: "none" });
+  if (!heard(answer) || answer.status !== 200) return false;
+  setPlace(answer.body);
+  return answer.body.state !== "offered" && answer.body.state !== "active";
+}
+
+/** A turn was missed: take the place back, or join at the end if it is lost. */
+async function restore() {
+  if (!canRestore) return rejoin();
+  const answer = await call("POST", `${base}/places/me/entry`, { auth: "if known", body: {} });
+  if (answer.status === 200) return location.assign(seatsAddress());
+  if (answer.status === 410) canRestore = false;
+  await poll();
+}
+
+async function rejoin() {
+  model.place = null;
+  canRestore = true;
+  screenNow = "";
+  await join();
+  listen();
+  draw();
+  schedule();
+}
+
+async function leave() {
+  const answer = await call("DELETE", `${base}/places/me`, { auth: "none" });
+  if (!heard(answer)) return draw();
+  stream?.close();
+  clearTimeout(timer);
+  model.place = { state: "left", ahead: null };
+  draw();
+}
+
+function seatsAddress() {
+  const kept = new URLSearchParams();
+  for (const name of ["showtime", "lang"]) if (query.has(name)) kept.set(name, query.get(name) ?? "");
+  return `/sales/${data.sale}/seats${kept.size ? `?${kept}` : ""}`;
+}
+
+function loginAddress() {
+  const kept = new URLSearchParams({ next: location.pathname + location.search });
+  if (query.has("lang")) kept.set("lang", query.get("lang") ?? "");
+  return `/login?${kept}`;
+}
+
+/** @type {Record<string, () => any>} */
+const actions = {
+  offered: enter, active: enter, lapsed: restore, left: rejoin, finished: rejoin,
+  login: () => location.assign(loginAddress()),
+  error: () => { model.failure = null; return poll(); },
+  soldout: () => location.assign("/"),
+  closed: () => location.assign("/"),
+};
+
+// ---- attention ----------------------------------------------------------
+
+/** @type {AudioContext | null} */
+let audio = null;
+
+function attract() {
+  navigator.vibrate?.([180, 90, 180]);
+  chime(0.18);
+  element("go").focus({ preventScroll: true });
+}
+
+/** @param {number} loudness */
+function chime(loudness) {
+  if (!audio) return;
+  for (const [index, pitch] of [523.25, 659.25, 783.99].entries()) {
+    const tone = audio.createOscillator();
+    const volume = audio.createGain();
+    const start = audio.currentTime + index * 0.18;
+    tone.frequency.value = pitch;
+    volume.gain.setValueAtTime(0, start);
+    volume.gain.linearRampToValueAtTime(loudness, start + 0.02);
+    volume.gain.exponentialRampToValueAtTime(0.0001, start + 0.9);
+    tone.connect(volume).connect(audio.destination);
+    tone.start(start);
+    tone.stop(start + 1);
+  }
+}
+
+function toggleSound() {
+  if (audio) audio.close();
+  audio = audio ? null : new AudioContext();
+  element("sound").setAttribute("aria-pressed", String(audio !== null));
+  element("sound").textContent = say(audio ? "js.sound.on" : "js.sound.off");
+  chime(0.06);
+}
+
+// ---- the sale's name, when the gateway did not know it -------------------
+
+async function nameSale() {
+  if (element("title").dataset.known) return;
+  const sale = await call("GET", `/v1/sales/${data.sale}`, { auth: "none" });
+  if (sale.status !== 200) return;
+  const performance = await call("GET", `/v1/performances/${sale.body.performance_id}`, { auth: "none" });
+  if (performance.status !== 200) return;
+  element("title").textContent = performance.body.title;
+  element("poster").dataset.letter = performance.body.title.slice(0, 1);
+  if (performance.body.colour) element("poster").querySelector("rect")?.setAttribute("fill", performance.body.colour);
+  element("venue").textContent = performance.body.venue?.name ?? performance.body.venue_name ?? "";
+  draw();
+}
+
+element("go").addEventListener("click", () => actions[screenNow]?.());
+element("sound").addEventListener("click", toggleSound);
+element("leave").addEventListener("click", () => element("confirm").showModal());
+element("confirm").addEventListener("close", () => { if (element("confirm").returnValue === "leave") leave(); });
+document.addEventListener("visibilitychange", wake);
+window.addEventListener("online", wake);
+window.addEventListener("offline", () => { model.offline = true; draw(); });
+window.addEventListener("pageshow", (event) => { if (event.persisted) { model.entering = false; wake(); } });
+setInterval(() => { if (["countdown", "offered", "active"].includes(screenNow)) draw(); }, 1000);
+// Renew the access token while waiting, so that the way on needs no new log-in.
+setInterval(() => { if (data.identity !== "browser" && model.place) accessToken(); }, 60000);
+
+draw();
+nameSale();
+poll();

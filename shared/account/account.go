@@ -1,0 +1,105 @@
+// Package account is who somebody is: accounts, log-ins and the refresh tokens
+// that keep them. Access tokens are signed by the door from what it finds here.
+//
+// A log-in starts a family of refresh tokens; each is exchanged once for its
+// successor. Whoever shows a spent one has a stolen copy, or was stolen from: the
+// whole family dies. So the tabs of a browser must take turns.
+package account
+
+import (
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/fairgate/fairgate/shared/errs"
+)
+
+// The failures of accounts.
+var (
+	ErrEmailTaken         = errs.New(errs.Conflict, "email_taken", "An account with this e-mail exists.")
+	ErrInvalidCredentials = errs.New(errs.Unauthenticated, "invalid_credentials", "The e-mail or the password is wrong.")
+	ErrRefreshInvalid     = errs.New(errs.Unauthenticated, "refresh_token_invalid", "The refresh token is missing, spent or expired: log in again.")
+	ErrWrongPassword      = errs.New(errs.Forbidden, "wrong_password", "The password is wrong.")
+	// ErrNotFound is Unauthenticated: whoever asks for an account holds a token
+	// of it, and the token of a deleted account is no longer worth anything.
+	ErrNotFound = errs.New(errs.Unauthenticated, "unauthenticated", "This account no longer exists.")
+)
+
+// Role says what an account may do.
+type Role string
+
+// The roles.
+const (
+	Fan       Role = "fan"
+	Organizer Role = "organizer" // their own performances
+	CheckIn   Role = "checkin"   // scans tickets
+	Admin     Role = "admin"     // everything
+)
+
+// Account is one person's account.
+type Account struct {
+	ID        string
+	Email     string // lower case
+	Name      string
+	Role      Role
+	Locale    string // "ko" or "en"
+	CreatedAt time.Time
+}
+
+const (
+	minPassword, maxPassword = 8, 72 // characters
+	maxName                  = 50    // characters
+	maxEmail                 = 254   // bytes
+)
+
+// checkEmail returns the address as it is stored, or what is wrong with it.
+func checkEmail(email string) (normal, fault string) {
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || len(email) > maxEmail || strings.ContainsFunc(email, unicode.IsSpace) {
+		return "", "is not an e-mail address"
+	}
+	return strings.ToLower(email), ""
+}
+
+// checkPassword returns what is wrong with a new password, or "".
+func checkPassword(password string) string {
+	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword || !utf8.ValidString(password) {
+		return "must have 8 to 72 characters"
+	}
+	var letter, digit, symbol bool
+	for _, r := range password {
+		switch {
+		case unicode.IsLetter(r):
+			letter = true
+		case unicode.IsDigit(r):
+			digit = true
+		case !unicode.IsControl(r):
+			symbol = true
+		}
+	}
+	if !letter || !digit || !symbol {
+		return "must have a letter, a digit and a symbol"
+	}
+	return ""
+}
+
+// checkName returns the name as it is stored, or what is wrong with it.
+func checkName(name string) (normal, fault string) {
+	name = strings.TrimSpace(name)
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxName {
+		return "", "must have 1 to 50 characters"
+	}
+	if strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
+		return "", "must not have control characters"
+	}
+	return name, ""
+}
+
+func checkLocale(locale string) string {
+	if locale != "ko" && locale != "en" {
+		return `must be "ko" or "en"`
+	}
+	return ""
+}

@@ -1,0 +1,278 @@
+package accountpg_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/account/accountpg"
+	"github.com/fairgate/fairgate/shared/account/accountredis"
+	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/platform/backendtest"
+	"github.com/fairgate/fairgate/shared/platform/backendtest/pgtest"
+	"github.com/fairgate/fairgate/shared/platform/password"
+)
+
+const goodPassword = "Secret-12345"
+
+func newService(t *testing.T) (*account.Service, *pgxpool.Pool) {
+	t.Helper()
+	pool := pgtest.Pool(t)
+	client, prefix := backendtest.Redis(t)
+	return account.New(accountpg.New(pool), password.NewHasher(), accountredis.New(client, prefix),
+		account.Settings{FailedLogins: 10, SignUps: 600, RefreshLifetime: time.Hour}), pool
+}
+
+func signUp(t *testing.T, s *account.Service, email string) account.Account {
+	t.Helper()
+	a, err := s.SignUp(context.Background(), account.NewAccount{Email: email, Password: goodPassword, Name: "하늘"}, "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestSignUpRules(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	ctx := context.Background()
+	signUp(t, s, "Taken@Example.test")
+	for name, c := range map[string]struct {
+		n    account.NewAccount
+		want error
+	}{
+		"taken, in other letters": {account.NewAccount{Email: "taken@EXAMPLE.test", Password: goodPassword, Name: "a"}, account.ErrEmailTaken},
+		"no e-mail":               {account.NewAccount{Email: "nobody", Password: goodPassword, Name: "a"}, errs.ErrValidationFailed},
+		"e-mail with a name":      {account.NewAccount{Email: "A <a@b.test>", Password: goodPassword, Name: "a"}, errs.ErrValidationFailed},
+		"7 characters":            {account.NewAccount{Email: "a@b.test", Password: "Aa1-aaa", Name: "a"}, errs.ErrValidationFailed},
+		"8 characters":            {account.NewAccount{Email: "a8@b.test", Password: "Aa1-aaaa", Name: "a"}, nil},
+		"72 characters":           {account.NewAccount{Email: "a72@b.test", Password: "1-" + strings.Repeat("가", 70), Name: "a"}, nil},
+		"73 characters":           {account.NewAccount{Email: "a@b.test", Password: "1-" + strings.Repeat("a", 71), Name: "a"}, errs.ErrValidationFailed},
+		"no digit":                {account.NewAccount{Email: "a@b.test", Password: "Secret-secret", Name: "a"}, errs.ErrValidationFailed},
+		"no letter":               {account.NewAccount{Email: "a@b.test", Password: "12345-12345", Name: "a"}, errs.ErrValidationFailed},
+		"no symbol":               {account.NewAccount{Email: "a@b.test", Password: "Secret12345", Name: "a"}, errs.ErrValidationFailed},
+		"no name":                 {account.NewAccount{Email: "a@b.test", Password: goodPassword, Name: "  "}, errs.ErrValidationFailed},
+		"strange language":        {account.NewAccount{Email: "a@b.test", Password: goodPassword, Name: "a", Locale: "xx"}, errs.ErrValidationFailed},
+	} {
+		a, err := s.SignUp(ctx, c.n, "127.0.0.1")
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+		if err == nil && a.Role != account.Fan {
+			t.Errorf("%s: role %s", name, a.Role)
+		}
+	}
+}
+
+func TestOneEmailHasOneAccountHoweverManySignUpAtOnce(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	var wg sync.WaitGroup
+	results := make(chan error, 16)
+	for range cap(results) {
+		wg.Go(func() {
+			_, err := s.SignUp(context.Background(), account.NewAccount{Email: "race@b.test", Password: goodPassword, Name: "a"}, "127.0.0.1")
+			results <- err
+		})
+	}
+	wg.Wait()
+	close(results)
+	made := 0
+	for err := range results {
+		if err == nil {
+			made++
+		} else if !errors.Is(err, account.ErrEmailTaken) {
+			t.Error(err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d accounts", made)
+	}
+}
+
+func TestLogInDoesNotTellWhetherTheEmailExists(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	ctx := context.Background()
+	a := signUp(t, s, "a@b.test")
+	got, token, err := s.LogIn(ctx, "A@b.test", goodPassword)
+	if err != nil || got.ID != a.ID || token == "" {
+		t.Fatalf("%+v, %q, %v", got, token, err)
+	}
+	fastest := map[string]time.Duration{"a@b.test": time.Hour, "nobody@b.test": time.Hour}
+	var answers []string
+	for range 5 {
+		for email := range fastest {
+			start := time.Now()
+			_, _, err := s.LogIn(ctx, email, "wrong-Pass1")
+			fastest[email] = min(fastest[email], time.Since(start))
+			answers = append(answers, fmt.Sprint(err))
+		}
+	}
+	for _, answer := range answers {
+		if answer != answers[0] || !strings.Contains(answer, account.ErrInvalidCredentials.Code) {
+			t.Errorf("answers differ: %q, %q", answers[0], answer)
+		}
+	}
+	known, unknown := fastest["a@b.test"], fastest["nobody@b.test"]
+	if ratio := float64(known) / float64(unknown); ratio < 0.5 || ratio > 2 {
+		t.Errorf("a known e-mail takes %s, an unknown one %s", known, unknown)
+	}
+}
+
+func TestFailedLogInsAreLimitedEvenInParallel(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	signUp(t, s, "a@b.test")
+	for range 12 { // successes do not count
+		if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	results := make(chan error, 30)
+	for range cap(results) {
+		wg.Go(func() {
+			_, _, err := s.LogIn(context.Background(), "a@b.test", "wrong-Pass1")
+			results <- err
+		})
+	}
+	wg.Wait()
+	close(results)
+	wrong, limited := 0, 0
+	for err := range results {
+		switch {
+		case errors.Is(err, account.ErrInvalidCredentials):
+			wrong++
+		case errors.Is(err, errs.ErrRateLimited) && errs.From(err).RetryAfter > 0:
+			limited++
+		default:
+			t.Errorf("unexpected: %v", err)
+		}
+	}
+	if wrong != 10 || limited != 20 {
+		t.Errorf("%d tried, %d limited; want 10, 20", wrong, limited)
+	}
+	if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword); !errors.Is(err, errs.ErrRateLimited) {
+		t.Errorf("the right password after the limit: %v", err)
+	}
+}
+
+func TestSignUpsAreLimitedByAddress(t *testing.T) {
+	t.Parallel()
+	client, prefix := backendtest.Redis(t)
+	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix),
+		account.Settings{FailedLogins: 10, SignUps: 2, RefreshLifetime: time.Hour})
+	for i, address := range []string{"10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1"} {
+		n := account.NewAccount{Email: fmt.Sprintf("a%d@b.test", i), Password: goodPassword, Name: "a"}
+		if _, err := s.SignUp(context.Background(), n, address); errors.Is(err, errs.ErrRateLimited) != (i == 3) {
+			t.Errorf("sign-up %d: %v", i, err)
+		}
+	}
+}
+
+func TestRefreshRotatesAndReuseRevokesTheFamily(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	ctx := context.Background()
+	a := signUp(t, s, "a@b.test")
+	_, first, err := s.LogIn(ctx, "a@b.test", goodPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, second, err := s.Refresh(ctx, first)
+	if err != nil || got.ID != a.ID || second == first {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, _, err := s.Refresh(ctx, first); !errors.Is(err, account.ErrRefreshInvalid) {
+		t.Errorf("reuse: %v", err)
+	}
+	if _, _, err := s.Refresh(ctx, second); !errors.Is(err, account.ErrRefreshInvalid) {
+		t.Errorf("the family lives on after a reuse: %v", err)
+	}
+	_, fresh, err := s.LogIn(ctx, "a@b.test", goodPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Refresh(ctx, fresh); err != nil {
+		t.Errorf("a new log-in: %v", err)
+	}
+}
+
+func TestLogOutDeletionAndExpiryEndRefreshing(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(s *account.Service, pool *pgxpool.Pool, id, token string) error{
+		"log-out": func(s *account.Service, _ *pgxpool.Pool, _, token string) error {
+			return s.LogOut(context.Background(), token)
+		},
+		"deletion": func(s *account.Service, _ *pgxpool.Pool, id, _ string) error {
+			return s.Delete(context.Background(), id, goodPassword)
+		},
+		"expiry": func(_ *account.Service, pool *pgxpool.Pool, _, _ string) error {
+			_, err := pool.Exec(context.Background(), `UPDATE refresh_token SET expires_at = now()`)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, pool := newService(t)
+			a := signUp(t, s, "a@b.test")
+			_, token, err := s.LogIn(context.Background(), "a@b.test", goodPassword)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := end(s, pool, a.ID, token); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := s.Refresh(context.Background(), token); !errors.Is(err, account.ErrRefreshInvalid) {
+				t.Errorf("refresh: %v", err)
+			}
+		})
+	}
+}
+
+func TestDeletedAccountIsAnonymousAndItsEmailFree(t *testing.T) {
+	t.Parallel()
+	s, pool := newService(t)
+	ctx := context.Background()
+	a := signUp(t, s, "a@b.test")
+	if err := s.Delete(ctx, a.ID, "wrong-Pass1"); !errors.Is(err, account.ErrWrongPassword) {
+		t.Fatalf("with a wrong password: %v", err)
+	}
+	if err := s.Delete(ctx, a.ID, goodPassword); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(ctx, a.ID); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("still there: %v", err)
+	}
+	var left int
+	const q = `SELECT count(*) FROM account WHERE id = $1 AND email IS NULL AND password_hash IS NULL AND name = ''`
+	if err := pool.QueryRow(ctx, q, a.ID).Scan(&left); err != nil || left != 1 {
+		t.Errorf("%d anonymous rows, %v", left, err)
+	}
+	if again := signUp(t, s, "a@b.test"); again.ID == a.ID {
+		t.Error("the same account came back")
+	}
+}
+
+func TestSeedIsIdempotent(t *testing.T) {
+	t.Parallel()
+	s, pool := newService(t)
+	ctx, hasher := context.Background(), password.NewHasher()
+	for i, want := range []int{3, 0} {
+		if n, err := accountpg.Seed(ctx, pool, hasher.Hash); n != want || err != nil {
+			t.Errorf("seeding %d: %d, %v", i+1, n, err)
+		}
+	}
+	a, _, err := s.LogIn(ctx, "admin@fairgate.test", accountpg.DevelopmentPassword)
+	if err != nil || a.Role != account.Admin {
+		t.Errorf("%+v, %v", a, err)
+	}
+}

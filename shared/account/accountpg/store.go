@@ -1,0 +1,101 @@
+// Package accountpg keeps accounts and log-ins in Postgres.
+package accountpg
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
+)
+
+// Store implements account.Store. Times are the database's.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+// New returns a store on pool.
+func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+
+// Create stores a new account; account.ErrEmailTaken if its e-mail is in use.
+func (s *Store) Create(ctx context.Context, a account.Account, passwordHash string) error {
+	const q = `
+		INSERT INTO account (id, email, password_hash, name, role, locale, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	_, err := s.pool.Exec(ctx, q, a.ID, a.Email, passwordHash, a.Name, a.Role, a.Locale, a.CreatedAt)
+	if postgres.IsUniqueViolation(err, "account_email") {
+		return account.ErrEmailTaken
+	}
+	return err
+}
+
+// CreateMany stores many accounts with one password hash in one COPY; used for
+// development data only.
+func (s *Store) CreateMany(ctx context.Context, accounts []account.Account, passwordHash string) error {
+	columns := []string{"id", "email", "password_hash", "name", "role", "locale", "created_at"}
+	_, err := s.pool.CopyFrom(ctx, pgx.Identifier{"account"}, columns, pgx.CopyFromSlice(len(accounts), func(i int) ([]any, error) {
+		a := accounts[i]
+		return []any{a.ID, a.Email, passwordHash, a.Name, string(a.Role), a.Locale, a.CreatedAt}, nil
+	}))
+	if postgres.IsUniqueViolation(err, "account_email") {
+		return account.ErrEmailTaken
+	}
+	return err
+}
+
+const columns = `id, email, name, role, locale, created_at, password_hash`
+
+// ByEmail returns an account and its password hash.
+func (s *Store) ByEmail(ctx context.Context, email string) (account.Account, string, error) {
+	const q = `SELECT ` + columns + ` FROM account WHERE email = $1 AND deleted_at IS NULL`
+	return scan(s.pool.QueryRow(ctx, q, email))
+}
+
+// ByID returns an account and its password hash.
+func (s *Store) ByID(ctx context.Context, id string) (account.Account, string, error) {
+	const q = `SELECT ` + columns + ` FROM account WHERE id = $1 AND deleted_at IS NULL`
+	return scan(s.pool.QueryRow(ctx, q, id))
+}
+
+func scan(row pgx.Row) (account.Account, string, error) {
+	var a account.Account
+	var hash string
+	err := row.Scan(&a.ID, &a.Email, &a.Name, &a.Role, &a.Locale, &a.CreatedAt, &hash)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return account.Account{}, "", account.ErrNotFound
+	}
+	a.CreatedAt = a.CreatedAt.UTC()
+	return a, hash, err
+}
+
+// Update stores the name and the locale of a.
+func (s *Store) Update(ctx context.Context, a account.Account) error {
+	const q = `UPDATE account SET name = $2, locale = $3 WHERE id = $1 AND deleted_at IS NULL`
+	tag, err := s.pool.Exec(ctx, q, a.ID, a.Name, a.Locale)
+	if err == nil && tag.RowsAffected() == 0 {
+		return account.ErrNotFound
+	}
+	return err
+}
+
+// Erase removes what names the person and revokes all log-ins.
+func (s *Store) Erase(ctx context.Context, id string) error {
+	const erase = `
+		UPDATE account SET email = NULL, password_hash = NULL, name = '', deleted_at = now()
+		WHERE id = $1 AND deleted_at IS NULL`
+	const revoke = `UPDATE login SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL`
+	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, erase, id)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return account.ErrNotFound
+		}
+		_, err = tx.Exec(ctx, revoke, id)
+		return err
+	})
+}

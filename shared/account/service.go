@@ -1,0 +1,239 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/ident"
+)
+
+// Digest is the SHA-256 of a refresh token, all that is stored of it.
+type Digest [sha256.Size]byte
+
+// Store keeps accounts and log-ins.
+type Store interface {
+	// Create stores a new account; ErrEmailTaken if its e-mail is in use.
+	Create(ctx context.Context, a Account, passwordHash string) error
+	// ByEmail returns an account and its password hash; ErrNotFound.
+	ByEmail(ctx context.Context, email string) (Account, string, error)
+	// ByID returns an account and its password hash; ErrNotFound also once deleted.
+	ByID(ctx context.Context, id string) (Account, string, error)
+	// Update stores the name and locale of a; ErrNotFound.
+	Update(ctx context.Context, a Account) error
+	// Erase deletes an account: what names the person is removed, log-ins are
+	// revoked, the id stays for bookings to refer to.
+	Erase(ctx context.Context, id string) error
+
+	// StartLogin begins a family with its first refresh token.
+	StartLogin(ctx context.Context, accountID string, token Digest, lifetime time.Duration) error
+	// Rotate spends old, adds next to its family and returns the account. A token
+	// that is spent already revokes the family. ErrRefreshInvalid.
+	Rotate(ctx context.Context, old, next Digest, lifetime time.Duration) (Account, error)
+	// EndLogin revokes the family of token; nothing happens when it is unknown.
+	EndLogin(ctx context.Context, token Digest) error
+}
+
+// Hasher turns passwords into hashes. Verify takes the same time for any hash
+// and for the empty one, which never matches.
+type Hasher interface {
+	Hash(password string) (string, error)
+	Verify(hash, password string) bool
+}
+
+// Limiter counts what happens under a key within a window that starts with the
+// first Take.
+type Limiter interface {
+	// Take counts one more unless limit is reached; then ok is false and wait
+	// says for how long.
+	Take(ctx context.Context, key string, limit int, window time.Duration) (ok bool, wait time.Duration, err error)
+	// Return takes back one Take.
+	Return(ctx context.Context, key string) error
+}
+
+// Settings of the service.
+type Settings struct {
+	FailedLogins    int           // a minute and account
+	SignUps         int           // a minute and address
+	RefreshLifetime time.Duration // of a refresh token that is not used
+}
+
+// Service is what people do with accounts. Safe for concurrent use.
+type Service struct {
+	store    Store
+	hasher   Hasher
+	limiter  Limiter
+	settings Settings
+}
+
+// New returns a service.
+func New(store Store, hasher Hasher, limiter Limiter, settings Settings) *Service {
+	return &Service{store: store, hasher: hasher, limiter: limiter, settings: settings}
+}
+
+// NewAccount is what somebody signs up with.
+type NewAccount struct {
+	Email, Password, Name string
+	Locale                string // "ko" or "en"; "ko" when empty
+}
+
+const limitWindow = time.Minute
+
+// The names of the limits, as the extra "limit" of errs.ErrRateLimited gives them.
+const (
+	LimitLogIn  = "login"
+	LimitSignUp = "signup"
+)
+
+// SignUp makes a fan's account. Errors: errs.ErrValidationFailed with the faulty
+// fields, ErrEmailTaken, errs.ErrRateLimited by the caller's address.
+func (s *Service) SignUp(ctx context.Context, n NewAccount, address string) (Account, error) {
+	account, err := n.check()
+	if err != nil {
+		return Account{}, err
+	}
+	if err := s.take(ctx, LimitSignUp, address, s.settings.SignUps); err != nil {
+		return Account{}, err
+	}
+	hash, err := s.hasher.Hash(n.Password)
+	if err != nil {
+		return Account{}, err
+	}
+	return account, s.store.Create(ctx, account, hash)
+}
+
+func (n NewAccount) check() (Account, error) {
+	a := Account{ID: ident.New("acc"), Role: Fan, Locale: n.Locale, CreatedAt: time.Now().UTC()}
+	if a.Locale == "" {
+		a.Locale = "ko"
+	}
+	var emailFault, nameFault string
+	a.Email, emailFault = checkEmail(n.Email)
+	a.Name, nameFault = checkName(n.Name)
+	return a, faults(
+		"body.email", emailFault, "body.password", checkPassword(n.Password),
+		"body.name", nameFault, "body.locale", checkLocale(a.Locale))
+}
+
+// faults takes pairs of a location and its fault ("" for none).
+func faults(pairs ...string) error {
+	e := errs.ErrValidationFailed
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			e = e.WithField(pairs[i], pairs[i+1])
+		}
+	}
+	if len(e.Fields) == 0 {
+		return nil
+	}
+	return e
+}
+
+// take counts against a limit. A limiter that cannot be asked lets everybody
+// pass: an outage of it must not lock people out.
+func (s *Service) take(ctx context.Context, name, who string, limit int) error {
+	ok, wait, err := s.limiter.Take(ctx, name+":"+who, limit, limitWindow)
+	if err != nil || ok {
+		return nil
+	}
+	return errs.ErrRateLimited.WithRetryAfter(max(wait, time.Second)).With("limit", name)
+}
+
+// LogIn checks a password and starts a log-in; it returns the account and its
+// first refresh token. Errors: ErrInvalidCredentials, the same and as slow
+// whether the e-mail is known or not; errs.ErrRateLimited after too many
+// failures for one e-mail.
+func (s *Service) LogIn(ctx context.Context, email, password string) (Account, string, error) {
+	email = strings.ToLower(email)
+	account, hash, err := s.store.ByEmail(ctx, email)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Account{}, "", err
+	}
+	if err := s.verify(ctx, email, hash, password, ErrInvalidCredentials); err != nil {
+		return Account{}, "", err
+	}
+	token, digest := newRefreshToken()
+	return account, token, s.store.StartLogin(ctx, account.ID, digest, s.settings.RefreshLifetime)
+}
+
+// verify counts each try against the limit before it is made, so that parallel
+// guesses cannot pass it, and takes the successful one back.
+func (s *Service) verify(ctx context.Context, email, hash, password string, wrong error) error {
+	sum := sha256.Sum256([]byte(email)) // keeps addresses out of the limiter's keys
+	who := base64.RawURLEncoding.EncodeToString(sum[:16])
+	if err := s.take(ctx, LimitLogIn, who, s.settings.FailedLogins); err != nil {
+		return err
+	}
+	if !s.hasher.Verify(hash, password) {
+		return wrong
+	}
+	_ = s.limiter.Return(ctx, LimitLogIn+":"+who) // a lost return costs one try of this minute
+	return nil
+}
+
+// Refresh exchanges a refresh token for the next one. Errors: ErrRefreshInvalid.
+func (s *Service) Refresh(ctx context.Context, token string) (Account, string, error) {
+	next, digest := newRefreshToken()
+	account, err := s.store.Rotate(ctx, digestOf(token), digest, s.settings.RefreshLifetime)
+	return account, next, err
+}
+
+// LogOut ends the log-in that token belongs to; an unknown token is no error.
+func (s *Service) LogOut(ctx context.Context, token string) error {
+	return s.store.EndLogin(ctx, digestOf(token))
+}
+
+// Get returns an account; ErrNotFound once it is deleted.
+func (s *Service) Get(ctx context.Context, id string) (Account, error) {
+	account, _, err := s.store.ByID(ctx, id)
+	return account, err
+}
+
+// Changes of a profile; nil members stay as they are.
+type Changes struct{ Name, Locale *string }
+
+// Change updates a profile. Errors: errs.ErrValidationFailed, ErrNotFound.
+func (s *Service) Change(ctx context.Context, id string, c Changes) (Account, error) {
+	account, _, err := s.store.ByID(ctx, id)
+	if err != nil {
+		return Account{}, err
+	}
+	var nameFault, localeFault string
+	if c.Name != nil {
+		account.Name, nameFault = checkName(*c.Name)
+	}
+	if c.Locale != nil {
+		account.Locale, localeFault = *c.Locale, checkLocale(*c.Locale)
+	}
+	if err := faults("body.name", nameFault, "body.locale", localeFault); err != nil {
+		return Account{}, err
+	}
+	return account, s.store.Update(ctx, account)
+}
+
+// Delete erases an account after checking its password. Errors:
+// ErrWrongPassword, errs.ErrRateLimited, ErrNotFound.
+func (s *Service) Delete(ctx context.Context, id, password string) error {
+	account, hash, err := s.store.ByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.verify(ctx, account.Email, hash, password, ErrWrongPassword); err != nil {
+		return err
+	}
+	return s.store.Erase(ctx, id)
+}
+
+func newRefreshToken() (string, Digest) {
+	var raw [32]byte
+	_, _ = rand.Read(raw[:]) // never fails (crypto/rand)
+	token := base64.RawURLEncoding.EncodeToString(raw[:])
+	return token, digestOf(token)
+}
+
+func digestOf(token string) Digest { return sha256.Sum256([]byte(token)) }

@@ -1,0 +1,141 @@
+package bookingpg
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/money"
+)
+
+// leaseTime is for how long whoever has leased a row may talk to the provider. The
+// next look at a leased payment is when its lease lapses; a webhook brings it
+// forward.
+const leaseTime = "30 seconds"
+
+// hinted is the next look that a webhook asked for since the payment was leased: it
+// may know more than the answer that is just being stored.
+const hinted = `CASE WHEN next_check_at < lease_until THEN next_check_at END`
+
+const chargeColumns = `
+	p.id, p.booking_id, p.order_id, p.payment_key, p.amount, p.state, p.checks,
+	coalesce(extract(epoch FROM now() - p.requested_at), 0)::float8,
+	(SELECT n FROM payment_attempt a WHERE a.payment_key = p.payment_key),
+	(SELECT answered FROM payment_attempt a WHERE a.payment_key = p.payment_key)`
+
+func scanCharge(row pgx.CollectableRow) (booking.Charge, error) {
+	var c booking.Charge
+	var amount int64
+	var age float64
+	var n *int
+	var answered *bool
+	err := row.Scan(&c.PaymentID, &c.BookingID, &c.OrderID, &c.PaymentKey, &amount, &c.State, &c.Checks, &age, &n, &answered)
+	if err != nil {
+		return booking.Charge{}, err
+	}
+	c.Amount, c.N = money.KRW(amount), 1
+	if n != nil {
+		c.N, c.Answered = *n, *answered
+	}
+	if c.State.Pending() {
+		c.Age = time.Duration(age * float64(time.Second))
+	}
+	return c, nil
+}
+
+// Lease implements booking.Payments.
+func (s *Store) Lease(ctx context.Context, paymentID string) (booking.Charge, bool, error) {
+	const q = `
+		UPDATE payment p SET lease_until = now() + $2::interval, next_check_at = now() + $2::interval, asked_at = now()
+		WHERE p.id = $1 AND p.state IN ('confirming', 'unknown') AND (p.lease_until IS NULL OR p.lease_until < now())
+		RETURNING` + chargeColumns
+	rows, err := s.pool.Query(ctx, q, paymentID, leaseTime)
+	if err != nil {
+		return booking.Charge{}, false, err
+	}
+	charge, err := pgx.CollectExactlyOneRow(rows, scanCharge)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return booking.Charge{}, false, nil
+	}
+	return charge, err == nil, err
+}
+
+// LeaseDue implements booking.Payments.
+func (s *Store) LeaseDue(ctx context.Context, limit int) ([]booking.Charge, error) {
+	const q = `
+		UPDATE payment p SET lease_until = now() + $2::interval, next_check_at = now() + $2::interval, asked_at = now()
+		WHERE p.id IN (
+			SELECT id FROM payment
+			WHERE next_check_at <= now() AND (lease_until IS NULL OR lease_until < now())
+			ORDER BY next_check_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+		RETURNING` + chargeColumns
+	rows, err := s.pool.Query(ctx, q, limit, leaseTime)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanCharge)
+}
+
+// Postpone implements booking.Payments.
+func (s *Store) Postpone(ctx context.Context, charge booking.Charge, delay time.Duration) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		var next *float64
+		if seconds := delay.Seconds(); delay >= 0 {
+			next = &seconds
+		}
+		const q = `
+			UPDATE payment SET lease_until = NULL, checks = CASE WHEN $4::float8 IS NULL THEN 0 ELSE checks + 1 END,
+				next_check_at = least(` + hinted + `, now() + make_interval(secs => $4)),
+				state = CASE WHEN state = 'confirming' THEN 'unknown' ELSE state END, updated_at = now(),
+				version = version + CASE WHEN state = 'confirming' THEN 1 ELSE 0 END
+			WHERE id = $1 AND state = $2 AND (payment_key = $3 OR $2 NOT IN ('confirming', 'unknown'))`
+		tag, err := tx.Exec(ctx, q, charge.PaymentID, string(charge.State), charge.PaymentKey, next)
+		if err != nil || tag.RowsAffected() == 0 || !charge.State.Pending() {
+			return err
+		}
+		const attempt = `
+			UPDATE payment_attempt SET state = 'unknown', n = $2, answered = $3, updated_at = now()
+			WHERE payment_key = $1 AND state IN ('confirming', 'unknown')`
+		if _, err := tx.Exec(ctx, attempt, charge.PaymentKey, charge.N, charge.Answered); err != nil {
+			return err
+		}
+		if charge.State == booking.PaymentUnknown {
+			return nil
+		}
+		return entry{
+			bookingID: charge.BookingID, paymentID: charge.PaymentID, name: "payment",
+			from: string(charge.State), to: string(booking.PaymentUnknown),
+		}.write(ctx, tx)
+	})
+}
+
+// Hint implements booking.Payments.
+func (s *Store) Hint(ctx context.Context, hint booking.Hint) (bool, error) {
+	isNew := false
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		const store = `
+			INSERT INTO webhook_event (transmission_id, type, order_id, payment_key, status, body)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (transmission_id) DO NOTHING`
+		tag, err := tx.Exec(ctx, store, hint.TransmissionID, hint.Type, hint.OrderID, hint.PaymentKey, string(hint.Status), append([]byte{}, hint.Body...))
+		if isNew = tag.RowsAffected() == 1; err != nil || !isNew {
+			return err
+		}
+		var state booking.PaymentState
+		err = tx.QueryRow(ctx, `SELECT state FROM payment WHERE order_id = $1`, hint.OrderID).Scan(&state)
+		if errors.Is(err, pgx.ErrNoRows) || (err == nil && !hint.IsNews(state)) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		const due = `
+			UPDATE payment SET next_check_at = least(next_check_at, greatest(now(), asked_at + make_interval(secs => $2)))
+			WHERE order_id = $1`
+		_, err = tx.Exec(ctx, due, hint.OrderID, booking.HintPause.Seconds())
+		return err
+	})
+	return isNew, err
+}

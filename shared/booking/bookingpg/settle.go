@@ -1,0 +1,265 @@
+package bookingpg
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/ident"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
+)
+
+// settledForever is the end of what does not lapse.
+var settledForever time.Time
+
+func now() time.Time { return time.Now().UTC() }
+
+// Capture implements booking.Payments.
+func (s *Store) Capture(ctx context.Context, charge booking.Charge, paid booking.ProviderPayment, key *booking.TicketKey) (booking.Settlement, error) {
+	settled, err := s.capture(ctx, charge, paid, key, true)
+	if postgres.IsUniqueViolation(err, "booking_seat_sold_once") {
+		// The backstop: the claims were wrong. The money goes back.
+		settled, err = s.capture(ctx, charge, paid, key, false)
+	}
+	return settled, err
+}
+
+func (s *Store) capture(ctx context.Context, charge booking.Charge, paid booking.ProviderPayment, key *booking.TicketKey, keep bool) (booking.Settlement, error) {
+	var settled booking.Settlement
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		settled = booking.Settlement{}
+		l, err := lock(ctx, tx, charge.BookingID)
+		if err != nil {
+			return err
+		}
+		if captured(l.Payment.State) {
+			settled.Booking = l.Booking
+			if l.Payment.PaymentKey == charge.PaymentKey {
+				return l.unlease(ctx, tx)
+			}
+			return l.giveBack(ctx, tx, paid, booking.RefundMismatch, "captured twice", &settled)
+		}
+		if err := l.bookCapture(ctx, tx, charge, paid); err != nil {
+			return err
+		}
+		if keep {
+			keep, err = l.keepable(ctx, tx)
+			if err != nil {
+				return err
+			}
+		}
+		if keep {
+			return l.confirm(ctx, tx, key, &settled)
+		}
+		return l.refuseLate(ctx, tx, paid, &settled)
+	})
+	return settled, err
+}
+
+// captured reports whether a payment's capture has been booked before.
+func captured(state booking.PaymentState) bool {
+	return state == booking.PaymentDone || state == booking.PaymentPartiallyCancelled || state == booking.PaymentCancelled
+}
+
+// bookCapture stores that the provider has the money.
+func (l *locked) bookCapture(ctx context.Context, tx pgx.Tx, charge booking.Charge, paid booking.ProviderPayment) error {
+	if err := l.movePayment(ctx, tx, booking.PaymentDone, paid.Total, ""); err != nil {
+		return err
+	}
+	batch := &pgx.Batch{}
+	// Money that nobody expected any more may have come by another payment key than
+	// the one that is being tried now; the provider captures one per order.
+	batch.Queue(`
+		UPDATE payment_attempt SET state = 'declined', updated_at = now()
+		WHERE payment_id = $1 AND payment_key <> $2 AND state IN ('confirming', 'unknown')`, l.Payment.ID, charge.PaymentKey)
+	batch.Queue(`
+		INSERT INTO payment_attempt (payment_key, payment_id, state, n) VALUES ($1, $2, 'done', $3)
+		ON CONFLICT (payment_key) DO UPDATE SET state = 'done', n = excluded.n, updated_at = now()`,
+		charge.PaymentKey, l.Payment.ID, max(charge.N, 1))
+	batch.Queue(`
+		UPDATE payment SET payment_key = $2, method = $3, receipt_url = $4, approved_at = $5,
+			failure_code = '', failure_message = '', next_check_at = CASE WHEN $6 THEN now() END
+		WHERE id = $1`,
+		l.Payment.ID, charge.PaymentKey, paid.Method, paid.ReceiptURL, orNull(paid.ApprovedAt), len(paid.Cancels) > 0)
+	p := &l.Payment
+	p.PaymentKey, p.Method, p.ReceiptURL, p.ApprovedAt = charge.PaymentKey, paid.Method, paid.ReceiptURL, paid.ApprovedAt
+	p.FailureCode, p.FailureMessage = "", ""
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// keepable reports whether the booking can still be confirmed and, if so, has made
+// its seats its own for good: those it pinned, or the same ones if they are free.
+func (l *locked) keepable(ctx context.Context, tx pgx.Tx) (bool, error) {
+	if l.State == booking.Cancelled {
+		return false, nil
+	}
+	return retake(ctx, tx, l.Booking, "sold", infinite)
+}
+
+// confirm makes a booking whose money is here and whose claims are its own a
+// confirmed one.
+func (l *locked) confirm(ctx context.Context, tx pgx.Tx, key *booking.TicketKey, settled *booking.Settlement) error {
+	if err := l.move(ctx, tx, booking.Confirmed, ""); err != nil {
+		return err
+	}
+	if err := setSeats(ctx, tx, "sold", l.ID); err != nil {
+		return err
+	}
+	if key != nil {
+		if err := l.issue(ctx, tx, key); err != nil {
+			return err
+		}
+	}
+	if err := l.spendSession(ctx, tx); err != nil {
+		return err
+	}
+	settled.Moved, settled.Booking = true, l.Booking
+	settled.Seats = changesOf(l.Booking, l.SeatNumbers(), booking.Sold, settledForever)
+	return emit(ctx, tx, event.TypeBookingConfirmed, l.Booking, 0)
+}
+
+// spendSession remembers that the session in the line has been used up.
+func (l *locked) spendSession(ctx context.Context, tx pgx.Tx) error {
+	if l.Session == nil {
+		return nil
+	}
+	const q = `
+		INSERT INTO spent_session (sale_id, epoch, n, booking_id) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (sale_id, epoch, n) DO NOTHING`
+	_, err := tx.Exec(ctx, q, l.Session.SaleID, int64(l.Session.Epoch), int64(l.Session.N), l.ID)
+	return err
+}
+
+// refuseLate sends money back that came for a booking which cannot be kept.
+func (l *locked) refuseLate(ctx context.Context, tx pgx.Tx, paid booking.ProviderPayment, settled *booking.Settlement) error {
+	settled.Moved, settled.Booking = true, l.Booking
+	if !l.State.Final() {
+		if err := l.move(ctx, tx, booking.Expired, "paid for seats that were lost"); err != nil {
+			return err
+		}
+		if err := emit(ctx, tx, event.TypeBookingExpired, l.Booking, 0); err != nil {
+			return err
+		}
+	}
+	if err := l.release(ctx, tx, "released", settled); err != nil {
+		return err
+	}
+	return l.requestRefund(ctx, tx, booking.Refund{
+		Kind: booking.RefundLate, Amount: paid.Total, PaymentKey: paid.PaymentKey, Reason: "The booking could not be kept.",
+	})
+}
+
+// requestRefund stores a refund to be sent. The unique index on refunds in flight
+// refuses a second one; the caller's work is then tried again later.
+func (l *locked) requestRefund(ctx context.Context, tx pgx.Tx, r booking.Refund) error {
+	r.ID, r.PaymentID, r.BookingID, r.State = ident.New("rfd"), l.Payment.ID, l.ID, booking.RefundRequested
+	const q = `
+		INSERT INTO refund (id, payment_id, booking_id, payment_key, kind, amount, reason, state, next_check_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 'requested', now()) RETURNING requested_at`
+	err := tx.QueryRow(ctx, q, r.ID, r.PaymentID, r.BookingID, r.PaymentKey, string(r.Kind), int64(r.Amount), r.Reason).Scan(&r.RequestedAt)
+	if err != nil {
+		return err
+	}
+	l.Refunds = append(l.Refunds, r)
+	return entry{
+		bookingID: l.ID, paymentID: l.Payment.ID, refundID: r.ID, name: "refund", to: string(r.State), note: string(r.Kind),
+	}.write(ctx, tx)
+}
+
+// giveBack books money that is not this payment's and requests that it goes back, once.
+func (l *locked) giveBack(ctx context.Context, tx pgx.Tx, paid booking.ProviderPayment, kind booking.RefundKind, note string, settled *booking.Settlement) error {
+	if paid.Balance == 0 {
+		return nil
+	}
+	for _, r := range l.Refunds {
+		if r.PaymentKey == paid.PaymentKey && r.Kind == kind {
+			return nil
+		}
+	}
+	settled.Moved, settled.Booking = true, l.Booking
+	if err := l.bookMoney(ctx, tx, entry{name: "foreign_capture", amount: paid.Balance, note: note}); err != nil {
+		return err
+	}
+	return l.requestRefund(ctx, tx, booking.Refund{Kind: kind, Amount: paid.Balance, PaymentKey: paid.PaymentKey, Reason: note})
+}
+
+// unlease gives the lease back when there is nothing to do.
+func (l *locked) unlease(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `UPDATE payment SET lease_until = NULL, next_check_at = `+hinted+` WHERE id = $1`, l.Payment.ID)
+	return err
+}
+
+// Return implements booking.Payments.
+func (s *Store) Return(ctx context.Context, charge booking.Charge, paid booking.ProviderPayment, failure booking.Failure) (booking.Settlement, error) {
+	var settled booking.Settlement
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		settled = booking.Settlement{}
+		l, err := lock(ctx, tx, charge.BookingID)
+		if err != nil {
+			return err
+		}
+		settled.Booking = l.Booking
+		if err := l.giveBack(ctx, tx, paid, booking.RefundMismatch, failure.Message, &settled); err != nil {
+			return err
+		}
+		if !l.Payment.State.Pending() || l.Payment.PaymentKey != charge.PaymentKey {
+			return l.unlease(ctx, tx)
+		}
+		return l.decline(ctx, tx, failure, &settled)
+	})
+	return settled, err
+}
+
+// Decline implements booking.Payments.
+func (s *Store) Decline(ctx context.Context, charge booking.Charge, failure booking.Failure) (booking.Settlement, error) {
+	var settled booking.Settlement
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		settled = booking.Settlement{}
+		l, err := lock(ctx, tx, charge.BookingID)
+		if err != nil {
+			return err
+		}
+		settled.Booking = l.Booking
+		if !l.Payment.State.Pending() || l.Payment.PaymentKey != charge.PaymentKey {
+			return nil // settled before
+		}
+		return l.decline(ctx, tx, failure, &settled)
+	})
+	return settled, err
+}
+
+func (l *locked) decline(ctx context.Context, tx pgx.Tx, failure booking.Failure, settled *booking.Settlement) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE payment_attempt SET state = 'declined', updated_at = now() WHERE payment_key = $1`, l.Payment.PaymentKey)
+	batch.Queue(`UPDATE payment SET failure_code = $2, failure_message = $3 WHERE id = $1`, l.Payment.ID, failure.Code, failure.Message)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	l.Payment.FailureCode, l.Payment.FailureMessage = failure.Code, failure.Message
+	if !l.payable {
+		return l.expire(ctx, tx, booking.PaymentFailed, failure.Code, settled)
+	}
+	if err := l.move(ctx, tx, booking.PendingPayment, failure.Code); err != nil {
+		return err
+	}
+	if err := l.movePayment(ctx, tx, booking.PaymentReady, 0, failure.Code); err != nil {
+		return err
+	}
+	const unpin = `UPDATE seat_claim SET until = $2 WHERE booking_id = $1`
+	if _, err := tx.Exec(ctx, unpin, l.ID, l.ExpiresAt); err != nil {
+		return err
+	}
+	settled.Moved, settled.Booking = true, l.Booking
+	settled.Seats = changesOf(l.Booking, l.SeatNumbers(), booking.Held, l.ExpiresAt)
+	return nil
+}

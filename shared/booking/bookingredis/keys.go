@@ -1,0 +1,41 @@
+package bookingredis
+
+import "github.com/fairgate/fairgate/shared/booking"
+
+// keys builds every key. All keys of a performance share the hash tag
+// {pf:<performance>}, because the limit of an account spans its showtimes.
+type keys struct{ prefix string }
+
+func (k keys) of(performanceID, rest string) string {
+	return k.prefix + "{pf:" + performanceID + "}:" + rest
+}
+
+// seat is a string "<until> <nonce>", until in Unix milliseconds, that expires with
+// the hold. A claim has the nonce claimMark; one that never lapses has until 0.
+func (k keys) seat(performanceID, showtimeID, no string) string {
+	return k.of(performanceID, "seat:"+showtimeID+":"+no)
+}
+
+// limit is a sorted set of an account's live seats in a sale: "<showtime> <seat>" →
+// end, infinite for sold seats.
+func (k keys) limit(performanceID, saleID, accountID string) string {
+	return k.of(performanceID, "limit:"+saleID+":"+accountID)
+}
+
+// record is a hash of what an idempotency key was answered, for a day: request,
+// nonce, until, seats (one a line), and released once it was.
+func (k keys) record(hold booking.Hold) string {
+	return k.of(hold.PerformanceID, "request:"+hold.Nonce[:booking.RequestLength])
+}
+
+// changes is the stream of seat changes. An entry has t (showtime), k (hold or
+// claim), s (booking.SeatState), u (until; 0: never) and n (seats, one a line).
+func (k keys) changes(performanceID string) string { return k.of(performanceID, "changes") }
+
+func (k keys) seats(performanceID, showtimeID string, numbers []string) []string {
+	list := make([]string, len(numbers))
+	for i, no := range numbers {
+		list[i] = k.seat(performanceID, showtimeID, no)
+	}
+	return list
+}

@@ -1,0 +1,42 @@
+package bookingredis
+
+import (
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// What place.lua answers first.
+const (
+	codePlaced   = 0
+	codeReplayed = 1
+	codeTaken    = 2
+	codeLimit    = 3
+	codeReused   = 4
+)
+
+// claimMark stands where a hold's nonce would be; no nonce has a "=".
+const claimMark = "=claim"
+
+// The values of k in an entry of the stream.
+const kindClaim = "claim"
+
+var (
+	//go:embed place.lua
+	placeSource string
+	//go:embed release.lua
+	releaseSource string
+	//go:embed publish.lua
+	publishSource string
+)
+
+// scripts are loaded into Redis when first used.
+type scripts struct{ place, release, publish *redis.Script }
+
+func newScripts() scripts {
+	return scripts{
+		place:   redis.NewScript(placeSource),
+		release: redis.NewScript(releaseSource),
+		publish: redis.NewScript(publishSource),
+	}
+}

@@ -1,0 +1,54 @@
+package booking
+
+import (
+	"context"
+	"time"
+)
+
+// HoldOrder is what a HoldStore carries out.
+type HoldOrder struct {
+	Hold     Hold          // without ID and ExpiresAt, which the store's clock decides
+	TTL      time.Duration // how long a new hold lasts
+	MaxSeats int           // live seats of the account in the sale, these included
+	// Showtimes are those of the sale.
+	Showtimes []string
+	// Taken are those of the seats that are known to be taken: a new hold is refused
+	// for them, a replay is not.
+	Taken []string
+	// Request says what was asked for, in any stable words: the same idempotency key
+	// with another Request is refused. Exact is whether it named the seats.
+	Request string
+	Exact   bool
+}
+
+// HoldPlaced is what a HoldStore made of a HoldOrder.
+type HoldPlaced struct {
+	Seats     []string // those of the first time when it is a replay
+	ExpiresAt time.Time
+	Replayed  bool // this idempotency key had been here before; nothing was changed
+}
+
+// HoldStore keeps holds. There are two: Redis, and Postgres while Redis fails.
+// Both lapse holds by themselves.
+//
+// All methods fail with errs.Unavailable when the store cannot be asked; the hold
+// may then exist or not.
+type HoldStore interface {
+	// Place takes all seats or none: ErrSeatTaken lists every conflict, ErrSeatLimit,
+	// ErrKeyReused. It is linearizable: two calls never both take a seat.
+	Place(ctx context.Context, order HoldOrder) (HoldPlaced, error)
+	// Live reports whether the hold was not released and no seat of it is in another
+	// hold. Where the store has lost its memory of it, it is live.
+	Live(ctx context.Context, hold Hold) (bool, error)
+	// Release frees those of the hold's seats that are still its own and reports
+	// whether the hold had been live or already released.
+	Release(ctx context.Context, hold Hold) (bool, error)
+}
+
+// FallbackStore is the HoldStore in Postgres.
+type FallbackStore interface {
+	HoldStore
+	// Find returns the live hold that was placed for the same request, Replayed, or a
+	// zero HoldPlaced; ErrKeyReused.
+	Find(ctx context.Context, order HoldOrder) (HoldPlaced, error)
+}

@@ -1,0 +1,149 @@
+package booking
+
+import (
+	"context"
+	"time"
+
+	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/money"
+)
+
+// Store keeps bookings and money. Each method is one transaction, or joins the one
+// that Once put into its context; afterwards all it says is committed, or nothing.
+// All times are the store's own clock.
+type Store interface {
+	Transactions
+	Bookings
+	Payments
+	Refunds
+	// Violations counts breaches of the invariants, by name; see Service.Violations.
+	Violations(ctx context.Context) (map[string]int, error)
+}
+
+// Transactions ties work to one transaction; see Service.Once.
+type Transactions interface {
+	Once(ctx context.Context, key Key, effect Effect) (Answer, error)
+	// AfterCommit runs f once the transaction in ctx has been committed, at once when
+	// there is none, never when it is rolled back.
+	AfterCommit(ctx context.Context, f func(ctx context.Context))
+}
+
+// Draft is a booking to be made.
+type Draft struct {
+	Booking   Booking // without the times, which the store sets
+	HoldNonce string
+	SeatLimit int           // live seats of the account in the sale, these included
+	PayTime   time.Duration // from now to PayBefore
+	Margin    time.Duration // from PayBefore to ExpiresAt
+	Provider  string        // its name
+}
+
+// Bookings stores bookings and the claims of their seats.
+type Bookings interface {
+	// Create claims all seats, or fails with ErrSeatTaken (conflicts), ErrSeatLimit or
+	// ErrHoldUsed.
+	Create(ctx context.Context, draft Draft) (Booking, error)
+	// ByID, ByOrder and ByPayment fail with ErrBookingNotFound.
+	ByID(ctx context.Context, id string) (Booking, error)
+	ByOrder(ctx context.Context, orderID string) (Booking, error)
+	ByPayment(ctx context.Context, paymentID string) (Booking, error)
+	// List returns up to page.Limit bookings older than page.Cursor, newest first.
+	List(ctx context.Context, page Page) ([]Booking, error)
+	// ExpireDue expires up to limit unpaid bookings whose time is over. Several
+	// callers share the work.
+	ExpireDue(ctx context.Context, limit int) ([]Settlement, error)
+	// IssueTickets stores tickets for those seats of a confirmed booking that have none.
+	IssueTickets(ctx context.Context, bookingID string, key *TicketKey) error
+	// Forget removes idempotency keys past their lifetime and returns their number.
+	Forget(ctx context.Context, limit int) (int, error)
+}
+
+// Charge is a payment leased for 30 s to whoever talks to the provider about it.
+type Charge struct {
+	PaymentID  string
+	BookingID  string
+	OrderID    string
+	PaymentKey string // of the latest attempt; empty if there was none
+	Amount     money.KRW
+	State      PaymentState
+	N          int           // of the idempotency key of the latest attempt
+	Answered   bool          // the latest try got an answer that would be replayed
+	Age        time.Duration // since the latest confirm was requested
+	Checks     int           // how often the outcome has been looked for
+}
+
+// Settlement is what became of a payment.
+type Settlement struct {
+	Moved   bool         // false: it had been settled before; nothing was changed
+	Booking Booking      // as it stands now
+	Seats   []SeatChange // to be published
+}
+
+// Payments stores payments. Whatever settles a payment changes nothing if another
+// has settled it before.
+type Payments interface {
+	// Outcome is a cheap read of how a payment stands.
+	Outcome(ctx context.Context, paymentID string) (Confirmation, error)
+	// Note appends a ledger row that moves nothing.
+	Note(ctx context.Context, b Booking, entry, note string) error
+	// Pin moves the booking to paying, pins its seats and stores the request to
+	// capture. A payment key that was presented before is answered with the booking as
+	// it stands, if it is still alive. Fails with ErrNotPayable; kept when a seat was
+	// lost and the booking has therefore expired.
+	Pin(ctx context.Context, bookingID, paymentKey, requestID string) (Settlement, error)
+	// ConfirmFree confirms a booking of ₩0; ErrNotPayable.
+	ConfirmFree(ctx context.Context, bookingID string, key *TicketKey) (Settlement, error)
+
+	// Lease takes a payment whose outcome is pending and that nobody else has leased.
+	Lease(ctx context.Context, paymentID string) (Charge, bool, error)
+	// LeaseDue takes up to limit payments that are due to be looked at.
+	LeaseDue(ctx context.Context, limit int) ([]Charge, error)
+	// Capture settles captured money: the booking is confirmed, or, if it cannot be
+	// kept any more, its refund is requested.
+	Capture(ctx context.Context, charge Charge, paid ProviderPayment, key *TicketKey) (Settlement, error)
+	// Decline settles a refusal: payable again until PayBefore, else expired.
+	Decline(ctx context.Context, charge Charge, failure Failure) (Settlement, error)
+	// Return requests that captured money which is not what we asked for goes back in
+	// full, and declines the attempt.
+	Return(ctx context.Context, charge Charge, paid ProviderPayment, failure Failure) (Settlement, error)
+	// Postpone gives the lease back and sets the next look; a pending payment becomes
+	// unknown. A negative delay means: no more looks.
+	Postpone(ctx context.Context, charge Charge, delay time.Duration) error
+	// External stores cancels that are none of our refunds.
+	External(ctx context.Context, charge Charge, paid ProviderPayment) (Settlement, error)
+	// Hint stores a webhook once and, if it may be news, makes the payment due, at
+	// most every 5 s. It reports whether the webhook was new.
+	Hint(ctx context.Context, hint Hint) (bool, error)
+}
+
+// RefundOrder is a refund leased for 30 s to whoever talks to the provider about it.
+type RefundOrder struct {
+	Refund   Refund
+	All      bool // it is all that is left of the payment
+	Fresh    bool // never sent with this N: send it; otherwise ask first
+	N        int  // of the idempotency key
+	Answered bool
+	Checks   int
+}
+
+// Refunds stores refunds.
+type Refunds interface {
+	// Cancel cancels an unpaid or free booking at once, or requests the refund of a
+	// paid one; ErrNotCancellable.
+	Cancel(ctx context.Context, bookingID, reason, requestID string) (Settlement, error)
+	// LeaseRefunds takes up to limit refunds that are due to be sent or asked about.
+	LeaseRefunds(ctx context.Context, limit int) ([]RefundOrder, error)
+	// RefundDone books a cancel of the provider as the refund; the seats return now.
+	RefundDone(ctx context.Context, order RefundOrder, made ProviderCancel) (Settlement, error)
+	// RefundRejected ends a refund that the provider will not make.
+	RefundRejected(ctx context.Context, order RefundOrder, failure Failure) error
+	// RefundUnknown stores that the outcome is unknown and when to ask again.
+	RefundUnknown(ctx context.Context, order RefundOrder, delay time.Duration) error
+	// RefundAgain requests again what has provably not happened.
+	RefundAgain(ctx context.Context, order RefundOrder) error
+}
+
+// SpentSessions remembers the booking sessions that a confirmed booking has used up.
+type SpentSessions interface {
+	IsSpent(ctx context.Context, session event.Session) (bool, error)
+}

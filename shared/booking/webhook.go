@@ -1,0 +1,42 @@
+package booking
+
+import (
+	"context"
+	"time"
+)
+
+// Hint is a webhook of the provider. It is unsigned: it never changes anything by
+// itself, it only makes us ask.
+type Hint struct {
+	TransmissionID string // stored once by it
+	Type           string // "PAYMENT_STATUS_CHANGED"
+	OrderID        string
+	PaymentKey     string
+	Status         ProviderStatus // as it claims
+	Body           []byte         // as received
+}
+
+// HintPause is the shortest time between two questions about one payment for the
+// sake of webhooks.
+const HintPause = 5 * time.Second
+
+// WebhookHint stores a webhook and, if it may be news to us, has ReconcileDue ask the
+// provider. It asks nothing itself, so that the webhook is answered at once.
+func (s *Service) WebhookHint(ctx context.Context, hint Hint) error {
+	_, err := s.store.Hint(ctx, hint)
+	return err
+}
+
+// IsNews reports whether a payment in state should be looked at because of a webhook
+// that claims status.
+func (h Hint) IsNews(state PaymentState) bool {
+	switch state {
+	case PaymentConfirming, PaymentUnknown, PaymentWaitingForDeposit:
+		return true
+	case PaymentDone, PaymentPartiallyCancelled:
+		return h.Status != StatusDone
+	case PaymentReady, PaymentFailed, PaymentExpired:
+		return h.Status == StatusDone || h.Status == StatusPartialCanceled
+	}
+	return false
+}

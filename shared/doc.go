@@ -1,0 +1,11 @@
+// Package shared is the business of Fairgate, one folder per noun.
+//
+// Only four rooms exist here:
+//
+//   - ring 0, the vocabulary: errs, clock, ident, money, event (standard library only);
+//   - the nouns: queue, booking, catalogue, account, notify, … with their adapters inside them;
+//   - platform: databases, brokers, HTTP, configuration; it knows no noun;
+//   - schema: the database's migrations.
+//
+// The import rules are tested in deploy/arch.
+package shared

@@ -1,0 +1,98 @@
+package smtpmail_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/textproto"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// server is a mail server small enough to trust. Its answers can be replaced.
+type server struct {
+	addr    string
+	answers map[string]string // by verb; "." is the answer to the end of a mail
+	dropAt  string            // the verb at which it hangs up
+
+	mu    sync.Mutex
+	mails []string
+}
+
+func newServer(t *testing.T, behave ...func(s *server)) *server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	s := &server{addr: listener.Addr().String(), answers: map[string]string{}}
+	for _, change := range behave {
+		change(s)
+	}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go s.serve(conn)
+		}
+	}()
+	return s
+}
+
+func (s *server) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	reader := textproto.NewReader(bufio.NewReader(conn))
+	say := func(verb, usual string) {
+		if answer, replaced := s.answers[verb]; replaced {
+			usual = answer
+		}
+		_, _ = fmt.Fprintf(conn, "%s\r\n", usual)
+	}
+	say("", "220 ready")
+	for {
+		line, err := reader.ReadLine()
+		if err != nil {
+			return
+		}
+		verb, _, _ := strings.Cut(strings.ToUpper(line), " ")
+		if verb == s.dropAt {
+			return
+		}
+		switch verb {
+		case "DATA":
+			if s.answers[verb] != "" {
+				say(verb, "")
+				continue
+			}
+			say(verb, "354 go on")
+			mail, err := reader.ReadDotBytes()
+			if err != nil {
+				return
+			}
+			if s.answers["."] == "" {
+				s.mu.Lock()
+				s.mails = append(s.mails, string(mail))
+				s.mu.Unlock()
+			}
+			if s.dropAt == "." {
+				return
+			}
+			say(".", "250 have it")
+		case "QUIT":
+			say(verb, "221 bye")
+			return
+		default:
+			say(verb, "250 ok")
+		}
+	}
+}
+
+func (s *server) received() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.mails...)
+}

@@ -1,0 +1,69 @@
+package httpd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Check is one dependency without which a service is not ready.
+type Check struct {
+	Name  string
+	Probe func(ctx context.Context) error
+}
+
+// Readiness runs all checks and returns each one's state ("ok" or the error).
+func Readiness(ctx context.Context, checks []Check) (states map[string]string, ready bool) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	states, ready = map[string]string{}, true
+	for _, check := range checks {
+		states[check.Name] = "ok"
+		if err := check.Probe(ctx); err != nil {
+			states[check.Name], ready = err.Error(), false
+		}
+	}
+	return states, ready
+}
+
+// ServeAdmin listens on addr (loopback) until ctx ends: /healthz, /readyz,
+// /metrics and, if profiling is on, /debug/pprof.
+func ServeAdmin(ctx context.Context, addr string, metrics prometheus.Gatherer, checks []Check, profiling bool) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeStates(w, map[string]string{"process": "ok"}, true) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		states, ready := Readiness(r.Context(), checks)
+		writeStates(w, states, ready)
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	if profiling {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	server := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func writeStates(w http.ResponseWriter, states map[string]string, ready bool) {
+	status, word := http.StatusOK, "ok"
+	if !ready {
+		status, word = http.StatusServiceUnavailable, "unavailable"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"status": word, "checks": states})
+}

@@ -1,0 +1,3 @@
+// Package platform is the ground the nouns and services stand on: configuration,
+// logging, HTTP, databases, brokers. It knows no noun.
+package platform

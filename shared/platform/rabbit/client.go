@@ -1,0 +1,106 @@
+package rabbit
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Client publishes, consumes and looks after parked messages. Run must run
+// meanwhile. Safe for concurrent use.
+type Client struct {
+	topology   Topology
+	publishing *connection
+	consuming  *connection
+	channels   chan *publishChannel // those not in use
+	log        *slog.Logger
+	metrics    metrics
+}
+
+type metrics struct {
+	published *prometheus.CounterVec
+	handled   *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+}
+
+// New returns a client of the broker at url (amqp://user:password@host:port/vhost).
+// It connects when Run is called. A nil registerer registers no metrics.
+func New(url string, topology Topology, log *slog.Logger, registerer prometheus.Registerer) *Client {
+	if len(topology.Ladder) == 0 {
+		topology.Ladder = StandardLadder()
+	}
+	c := &Client{
+		topology:   topology,
+		publishing: newConnection("publish", url, topology, log),
+		consuming:  newConnection("consume", url, topology, log),
+		channels:   make(chan *publishChannel, idleChannels),
+		log:        log,
+		metrics:    newMetrics(registerer),
+	}
+	c.gauge(registerer, c.publishing)
+	c.gauge(registerer, c.consuming)
+	return c
+}
+
+func newMetrics(registerer prometheus.Registerer) metrics {
+	factory := promauto.With(registerer)
+	return metrics{
+		published: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairgate_message_published_total",
+			Help: "Messages handed to the broker, by exchange and outcome (confirmed, unroutable, rejected, lost).",
+		}, []string{"exchange", "outcome"}),
+		handled: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairgate_message_handled_total",
+			Help: "Messages taken from work queues, by what was done with them (ack, retry, park).",
+		}, []string{"queue", "verdict"}),
+		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "fairgate_message_handle_duration_seconds",
+			Help:    "Time a handler took for one message.",
+			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"queue"}),
+	}
+}
+
+func (c *Client) gauge(registerer prometheus.Registerer, conn *connection) {
+	promauto.With(registerer).NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "fairgate_message_broker_connected",
+		Help:        "1 while the connection to the broker is up.",
+		ConstLabels: prometheus.Labels{"connection": conn.name},
+	}, func() float64 {
+		if _, err := conn.get(); err != nil {
+			return 0
+		}
+		return 1
+	})
+}
+
+// Run keeps both connections open until ctx ends, then closes them. End the
+// consumers and publishers first.
+func (c *Client) Run(ctx context.Context) error {
+	var both sync.WaitGroup
+	both.Go(func() { c.publishing.run(ctx) })
+	both.Go(func() { c.consuming.run(ctx) })
+	both.Wait()
+	return nil
+}
+
+// Ready returns ErrDown unless both connections are up.
+func (c *Client) Ready(context.Context) error {
+	if _, err := c.publishing.get(); err != nil {
+		return err
+	}
+	_, err := c.consuming.get()
+	return err
+}
+
+// Await returns as soon as both connections are up, or ctx ends.
+func (c *Client) Await(ctx context.Context) error {
+	if _, err := c.publishing.wait(ctx); err != nil {
+		return err
+	}
+	_, err := c.consuming.wait(ctx)
+	return err
+}

@@ -1,0 +1,90 @@
+// Package consume is the worker's door for events: a table of which events reach
+// which handler through which queue, and one file of handlers per noun.
+package consume
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/platform/rabbit"
+)
+
+// Consumer is one work queue: the events that reach it and what is done with them.
+type Consumer struct {
+	Queue    string
+	Events   []string
+	Handle   rabbit.Handler
+	Workers  int
+	Attempts int // before parking; 0: once for each rung of the ladder and once more
+}
+
+// Handlers is what the consumers act on.
+type Handlers struct {
+	Payments Payments
+	Tickets  Tickets
+	Line     Line
+	Mail     Mail
+	Slack    Slack
+	Push     Push
+}
+
+// sixHours of the ladder's last rung: as long as a mail server may be down.
+const sixHours = 40
+
+// Table lists all consumers. A queue must never be renamed while the retry ladder
+// holds messages for it.
+func Table(h Handlers) []Consumer {
+	told := []string{event.TypeBookingConfirmed, event.TypeBookingCancelled, event.TypeBookingExpired, event.TypePaymentRefunded}
+	return []Consumer{
+		{Queue: "fairgate.payment", Events: []string{event.TypePaymentConfirmRequested}, Handle: h.Payments.confirm(), Workers: 16},
+		{Queue: "fairgate.ticket", Events: []string{event.TypeBookingConfirmed}, Handle: h.Tickets.issue(), Workers: 2},
+		{Queue: "fairgate.line", Events: []string{event.TypeBookingCreated, event.TypeBookingConfirmed}, Handle: h.Line.follow(), Workers: 4},
+		{Queue: "fairgate.mail", Events: told, Handle: h.Mail.send(), Workers: 4, Attempts: sixHours},
+		{Queue: "fairgate.slack", Events: told, Handle: h.Slack.post(), Workers: 1},
+		{Queue: "fairgate.push", Events: told, Handle: h.Push.tell(), Workers: 4},
+	}
+}
+
+// Topology is what the table needs in the broker.
+func Topology(table []Consumer) rabbit.Topology {
+	var t rabbit.Topology
+	for _, c := range table {
+		t.Queues = append(t.Queues, rabbit.Queue{Name: c.Queue, Events: c.Events})
+	}
+	return t
+}
+
+const handleTimeout = 30 * time.Second
+
+// Run consumes everything until ctx ends, and lets what is in hand go on for finish.
+func Run(ctx context.Context, client *rabbit.Client, table []Consumer, finish time.Duration) error {
+	done := make(chan error, len(table))
+	for _, c := range table {
+		go func() {
+			done <- client.Consume(ctx, rabbit.Consumer{
+				Queue: c.Queue, Handle: c.Handle, Workers: c.Workers, Timeout: handleTimeout, Attempts: c.Attempts, Finish: finish,
+			})
+		}()
+	}
+	var failed error
+	for range table {
+		if err := <-done; err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// on decodes an event's data for f. Data that is not a T is parked.
+func on[T any](f func(ctx context.Context, e event.Envelope, data T) error) rabbit.Handler {
+	return func(ctx context.Context, e event.Envelope) error {
+		var data T
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			return errs.ErrMalformedJSON.Because(err)
+		}
+		return f(ctx, e, data)
+	}
+}

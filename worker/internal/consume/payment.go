@@ -1,0 +1,33 @@
+package consume
+
+import (
+	"context"
+
+	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/platform/rabbit"
+)
+
+// Payments captures payments.
+type Payments struct {
+	// Execute captures once, however often it is called, and stores what the provider
+	// does not tell; see booking.Service.ExecuteConfirm.
+	Execute func(ctx context.Context, paymentID string) error
+}
+
+func (p Payments) confirm() rabbit.Handler {
+	return on(func(ctx context.Context, _ event.Envelope, data event.PaymentConfirmRequested) error {
+		return p.Execute(ctx, data.PaymentID)
+	})
+}
+
+// Tickets gives confirmed bookings the tickets that they do not have yet. Captured
+// bookings have theirs already; those that cost nothing get them here.
+type Tickets struct {
+	Issue func(ctx context.Context, bookingID string) error
+}
+
+func (t Tickets) issue() rabbit.Handler {
+	return on(func(ctx context.Context, _ event.Envelope, data event.Booking) error {
+		return t.Issue(ctx, data.ID)
+	})
+}

@@ -1,0 +1,75 @@
+// Package schedule is the worker's door for time: a table of what is done again
+// and again, and one file per job that is more than a call.
+package schedule
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fairgate/fairgate/shared/platform/run"
+)
+
+// Bookings is what the jobs ask of bookings; see booking.Service.
+type Bookings interface {
+	ExpireDue(ctx context.Context, limit int) (int, error)
+	ReconcileDue(ctx context.Context) (int, error)
+	SendDueRefunds(ctx context.Context) (int, error)
+	ForgetKeys(ctx context.Context, limit int) (int, error)
+	Violations(ctx context.Context) (map[string]int, error)
+}
+
+// Deps is what the jobs act on.
+type Deps struct {
+	Bookings Bookings
+	// SweepHolds removes up to limit holds that lapsed long ago.
+	SweepHolds func(ctx context.Context, limit int) (int, error)
+	Lines      Lines
+	SoldOut    SoldOut
+	// OutboxLag returns how many events wait, and how long the oldest has.
+	OutboxLag func(ctx context.Context) (events int, oldest time.Duration, err error)
+	Metrics   prometheus.Registerer
+}
+
+// limit of one batch, which is one transaction; a run takes batches until nothing is
+// left.
+const limit = 500
+
+// Table lists all jobs. Those that are not Everywhere run on one worker at a time.
+func Table(d Deps) []run.Job {
+	return []run.Job{
+		{Name: "expire_bookings", Every: time.Second, Do: batches(d.Bookings.ExpireDue)},
+		{Name: "reconcile_payments", Every: time.Second, Timeout: time.Minute, Do: counted(d.Bookings.ReconcileDue)},
+		{Name: "send_refunds", Every: time.Second, Timeout: time.Minute, Do: counted(d.Bookings.SendDueRefunds)},
+		{Name: "sweep_holds", Every: 10 * time.Second, Do: batches(d.SweepHolds)},
+		{Name: "forget_idempotency_keys", Every: time.Minute, Do: batches(d.Bookings.ForgetKeys)},
+		{Name: "check_invariants", Every: 15 * time.Second, Do: invariants(d.Bookings.Violations, d.Metrics)},
+		{Name: "keep_lines", Every: time.Second, Do: d.Lines.keep},
+		{Name: "mark_sold_out", Every: time.Second, Do: d.SoldOut.mark},
+		{Name: "measure_outbox", Every: 5 * time.Second, Everywhere: true, Do: outboxLag(d.OutboxLag, d.Metrics)},
+	}
+}
+
+// counted makes a job of a function that returns how many it did.
+func counted(f func(ctx context.Context) (int, error)) func(context.Context) (run.Tally, error) {
+	return func(ctx context.Context) (run.Tally, error) {
+		n, err := f(ctx)
+		return run.Tally{Selected: n, Done: n}, err
+	}
+}
+
+// batches makes a job of a function that does up to limit at a time and returns how
+// many it did.
+func batches(f func(ctx context.Context, limit int) (int, error)) func(context.Context) (run.Tally, error) {
+	return counted(func(ctx context.Context) (int, error) {
+		total := 0
+		for {
+			n, err := f(ctx, limit)
+			total += n
+			if err != nil || n < limit || ctx.Err() != nil {
+				return total, err
+			}
+		}
+	})
+}

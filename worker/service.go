@@ -1,0 +1,210 @@
+// Package worker does everything that can wait: it relays events from the outbox
+// to the broker, consumes them (payments, tickets, lines, mails, posts, the fans'
+// inboxes) and runs the scheduled jobs. Any number of workers share the work. Only
+// the admin address listens.
+package worker
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/booking/bookingpg"
+	"github.com/fairgate/fairgate/shared/booking/bookingredis"
+	"github.com/fairgate/fairgate/shared/booking/toss"
+	"github.com/fairgate/fairgate/shared/catalogue/cataloguepg"
+	"github.com/fairgate/fairgate/shared/clock"
+	"github.com/fairgate/fairgate/shared/notify"
+	"github.com/fairgate/fairgate/shared/notify/notifypg"
+	"github.com/fairgate/fairgate/shared/notify/notifyredis"
+	"github.com/fairgate/fairgate/shared/notify/slackhook"
+	"github.com/fairgate/fairgate/shared/notify/smtpmail"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/outbox"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
+	"github.com/fairgate/fairgate/shared/platform/rabbit"
+	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/platform/run"
+	"github.com/fairgate/fairgate/shared/queue/queuepg"
+	"github.com/fairgate/fairgate/shared/queue/queueredis"
+	"github.com/fairgate/fairgate/worker/internal/consume"
+	"github.com/fairgate/fairgate/worker/internal/schedule"
+)
+
+const (
+	relays        = 2
+	jobsLock      = 7_301_986 // any number that nothing else locks
+	deliveryLease = time.Minute
+	providerName  = "toss"
+)
+
+// Service is one worker.
+type Service struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	pool    *pgxpool.Pool
+	redis   redis.UniversalClient
+	broker  *rabbit.Client
+	table   []consume.Consumer
+	relay   *outbox.Relay
+	jobs    *run.Jobs
+	due     []run.Job
+}
+
+// New wires a worker; nothing runs yet, and no backend needs to answer.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
+	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	var err error
+	if s.pool, err = postgres.Open(ctx, cfg.PostgresURL.Reveal(), cfg.PostgresConns); err != nil {
+		return nil, err
+	}
+	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
+		return nil, err
+	}
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return s, s.wire()
+}
+
+// wire puts the parts together, from the stores up to the tables.
+func (s *Service) wire() error {
+	bookings, err := s.bookings()
+	if err != nil {
+		return err
+	}
+	lines := queueredis.New(s.redis, s.cfg.Redis.Prefix, nil)
+	if s.table, err = s.consumers(bookings, lines); err != nil {
+		return err
+	}
+	s.broker = rabbit.New(s.cfg.RabbitURL.Reveal(), consume.Topology(s.table), s.log, s.metrics)
+	s.relay = outbox.NewRelay(s.pool, publisher{s.broker}, s.log, s.metrics)
+
+	shop, claims := cataloguepg.New(s.pool), bookingpg.NewClaims(s.pool)
+	s.jobs = run.NewJobs(s.lead, s.finish(), s.log, s.metrics)
+	s.due = schedule.Table(schedule.Deps{
+		Bookings: bookings, SweepHolds: claims.SweepLapsed, Metrics: s.metrics,
+		Lines:     schedule.Lines{Live: lines, Mirror: queuepg.New(s.pool)},
+		SoldOut:   schedule.SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Clock: clock.System{}},
+		OutboxLag: func(ctx context.Context) (int, time.Duration, error) { return outbox.Lag(ctx, s.pool) },
+	})
+	return nil
+}
+
+func (s *Service) bookings() (*booking.Service, error) {
+	secret, err := base64.StdEncoding.DecodeString(s.cfg.TicketKey.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("TICKET_KEY: %w", err)
+	}
+	tickets, err := booking.NewTicketKey(secret)
+	if err != nil {
+		return nil, err
+	}
+	alarms := promauto.With(s.metrics).NewCounterVec(prometheus.CounterOpts{
+		Name: "fairgate_booking_alarms_total", Help: "What an operator must look at, by kind.",
+	}, []string{"kind"})
+	seats := bookingredis.New(s.redis, s.cfg.Redis.Prefix)
+	return booking.NewService(booking.Options{
+		Store: bookingpg.New(s.pool), Feed: seats, Wakes: bookingredis.NewWakes(seats),
+		Provider: toss.New(s.cfg.TossBaseURL, s.cfg.TossSecretKey.Reveal(), 0), ProviderName: providerName,
+		Tickets: tickets, Log: s.log, Alarm: func(kind string) { alarms.WithLabelValues(kind).Inc() },
+	}), nil
+}
+
+func (s *Service) consumers(bookings *booking.Service, lines *queueredis.Store) ([]consume.Consumer, error) {
+	writer, err := notify.NewWriter(s.cfg.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	mailer, err := smtpmail.New(s.cfg.Mail)
+	if err != nil {
+		return nil, err
+	}
+	courier := notify.NewCourier(notifypg.NewDeliveries(s.pool), deliveryLease)
+	inbox := notify.NewInbox(notifypg.NewStore(s.pool), notifyredis.NewBell(s.redis, s.cfg.Redis.Prefix))
+	slack := consume.Slack{Writer: writer, Courier: courier}
+	if s.cfg.SlackWebhookURL != "" {
+		slack.Post = slackhook.New(s.cfg.SlackWebhookURL).Post
+	}
+	return consume.Table(consume.Handlers{
+		Payments: consume.Payments{Execute: bookings.ExecuteConfirm},
+		Tickets:  consume.Tickets{Issue: bookings.IssueTickets},
+		Line:     consume.Line{Sessions: lines},
+		Mail:     consume.Mail{Writer: writer, Courier: courier, Send: mailer.Send},
+		Slack:    slack,
+		Push:     consume.Push{Writer: writer, Tell: inbox.Tell},
+	}), nil
+}
+
+func (s *Service) lead(ctx context.Context, f func(stop, held context.Context)) error {
+	return postgres.Lead(ctx, s.pool, jobsLock, s.log, f)
+}
+
+func (s *Service) checks() []httpd.Check {
+	return []httpd.Check{
+		{Name: "postgres", Probe: s.pool.Ping},
+		{Name: "redis", Probe: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }},
+		{Name: "rabbitmq", Probe: s.broker.Ready},
+	}
+}
+
+// Run works until ctx ends; then it takes nothing new, finishes the messages,
+// batches and runs in hand within the grace, and returns.
+func (s *Service) Run(ctx context.Context) error {
+	defer func() { _ = s.redis.Close() }()
+	brokerCtx, closeBroker := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeBroker()
+	closed := make(chan struct{})
+	go func() { defer close(closed); _ = s.broker.Run(brokerCtx) }()
+
+	s.log.InfoContext(ctx, "working", "admin", s.cfg.AdminAddr)
+	err := s.withinGrace(ctx, func() error {
+		return run.Together(ctx,
+			func(ctx context.Context) error {
+				return httpd.ServeAdmin(ctx, s.cfg.AdminAddr, s.metrics, s.checks(), s.cfg.PProf)
+			},
+			func(ctx context.Context) error { return s.relay.Run(ctx, relays) },
+			func(ctx context.Context) error { return consume.Run(ctx, s.broker, s.table, s.finish()) },
+			func(ctx context.Context) error { return s.jobs.Run(ctx, s.due) },
+		)
+	})
+	closeBroker() // only now: acks and confirms were still on their way
+	<-closed
+	if err == nil {
+		s.pool.Close()
+	}
+	s.log.InfoContext(ctx, "stopped")
+	return err
+}
+
+// finish is how long what is in hand may go on when the worker is stopped; what is
+// cut off then still has to store what it knows, within the grace.
+func (s *Service) finish() time.Duration { return s.cfg.ShutdownGrace / 3 }
+
+var errGrace = errors.New("stopped with work in hand: the grace is over; it will be done again")
+
+// withinGrace waits for work, but not much longer than ctx.
+func (s *Service) withinGrace(ctx context.Context, work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(s.cfg.ShutdownGrace):
+		return errGrace
+	}
+}
