@@ -108,22 +108,23 @@ func TestLogInDoesNotTellWhetherTheEmailExists(t *testing.T) {
 	}
 	fastest := map[string]time.Duration{"a@b.test": time.Hour, "nobody@b.test": time.Hour}
 	var answers []string
-	for range 5 {
+	var ratio float64
+	for round := 0; round < 5 || round < 9 && (ratio < 0.5 || ratio > 2); round++ { // the fastest are those that nothing disturbed
 		for email := range fastest {
 			start := time.Now()
 			_, _, err := s.LogIn(ctx, email, "wrong-Pass1")
 			fastest[email] = min(fastest[email], time.Since(start))
 			answers = append(answers, fmt.Sprint(err))
 		}
+		ratio = float64(fastest["a@b.test"]) / float64(fastest["nobody@b.test"])
 	}
 	for _, answer := range answers {
 		if answer != answers[0] || !strings.Contains(answer, account.ErrInvalidCredentials.Code) {
 			t.Errorf("answers differ: %q, %q", answers[0], answer)
 		}
 	}
-	known, unknown := fastest["a@b.test"], fastest["nobody@b.test"]
-	if ratio := float64(known) / float64(unknown); ratio < 0.5 || ratio > 2 {
-		t.Errorf("a known e-mail takes %s, an unknown one %s", known, unknown)
+	if ratio < 0.5 || ratio > 2 {
+		t.Errorf("a known e-mail and an unknown one take %v", fastest)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairgate/fairgate/shared/booking"
@@ -38,6 +39,7 @@ type fakeProvider struct {
 	keys     []string           // idempotency keys of confirms, as they came
 	captures int
 	cancels  int
+	arrived  atomic.Int32 // confirms, also those that wait for another to be answered
 	// onConfirm, if set, runs in the middle of a confirm, after the capture.
 	onConfirm func()
 }
@@ -99,6 +101,7 @@ func (f *fakeProvider) next(method string) fault {
 }
 
 func (f *fakeProvider) Confirm(_ context.Context, key string, r booking.ConfirmRequest) (booking.ProviderPayment, error) {
+	f.arrived.Add(1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.keys = append(f.keys, key)

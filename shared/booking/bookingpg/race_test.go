@@ -73,10 +73,29 @@ func TestAccountLimitUnderParallelRequestsTwin(t *testing.T) {
 	h.exec(`CREATE FUNCTION public.pg_advisory_xact_lock(bigint) RETURNS void LANGUAGE sql AS ''`)
 	h.exec(fmt.Sprintf(`ALTER DATABASE %q SET search_path = public, pg_catalog`, h.pool.Config().ConnConfig.Database))
 	h.pool.Reset()
-	h.trigger("booking", "INSERT", `PERFORM pg_sleep(0.05);`) // let all of them have counted
-	if seats := h.crowd(); seats <= seatLimit {
+	h.trigger("booking", "INSERT", `PERFORM pg_catalog.pg_advisory_xact_lock_shared(42::bigint);`)
+	seats := h.gated(seatLimit+1, func() int { return h.crowd() })
+	if seats <= seatLimit {
 		t.Errorf("%d seats without the lock: the race is not seen", seats)
 	}
+}
+
+// gated runs race and lets nobody through advisory lock 42 before n wait for it.
+func (h *house) gated(n int, race func() int) int {
+	gate, err := h.pool.Begin(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := gate.Exec(h.t.Context(), `SELECT pg_catalog.pg_advisory_xact_lock(42::bigint)`); err != nil {
+		h.t.Fatal(err)
+	}
+	result := make(chan int, 1)
+	go func() { result <- race() }()
+	h.eventually("enough to be at the gate", func() bool { return h.waiting() >= n })
+	if err := gate.Rollback(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
+	return <-result
 }
 
 func (h *house) crowd() int {
@@ -137,7 +156,9 @@ func TestDoubleExecuteConfirmCapturesOnceTwin(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.trigger("payment", "UPDATE", `NEW.lease_until := NULL;`)
-	h.provider.onConfirm = func() { time.Sleep(200 * time.Millisecond) }
+	h.provider.onConfirm = func() {
+		h.eventually("a second confirm of the same payment", func() bool { return h.provider.arrived.Load() > 1 })
+	}
 	if asked := h.stampede(); asked < 2 {
 		t.Errorf("asked %d times without leases: the race is not seen", asked)
 	}
@@ -220,7 +241,7 @@ func TestExpiryDuringConfirmTwin(t *testing.T) {
 func (h *house) heldUp(expire func() error) int {
 	h.trigger("booking", "UPDATE", `IF NEW.state = 'paying' THEN PERFORM pg_advisory_xact_lock(42); END IF;`)
 	b, confirm := h.approved("fan", "A-1", "A-2")
-	h.exec(`UPDATE booking SET expires_at = clock_timestamp() + interval '2 seconds'`)
+	h.exec(`UPDATE booking SET expires_at = clock_timestamp() + interval '4 seconds'`)
 	h.exec(`UPDATE seat_claim SET until = (SELECT expires_at FROM booking)`)
 	gate, err := h.pool.Begin(h.t.Context())
 	if err != nil {

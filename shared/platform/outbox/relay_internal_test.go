@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,8 +133,8 @@ func newRelay(pool *pgxpool.Pool, publisher Publisher) *Relay {
 }
 
 // cutWhileRelaying inserts events while relay carries them over a connection that
-// is cut again and again, and returns how many were never handled.
-func cutWhileRelaying(t *testing.T, relay func(ctx context.Context, pool *pgxpool.Pool, client *rabbit.Client)) (lost int) {
+// is cut again and again, and returns how many were not handled within patience.
+func cutWhileRelaying(t *testing.T, patience time.Duration, relay func(ctx context.Context, pool *pgxpool.Pool, client *rabbit.Client, proxy *backendtest.Proxy)) (lost int) {
 	t.Helper()
 	pool := pgtest.Pool(t)
 	u, err := url.Parse(backendtest.RabbitURL(t))
@@ -154,7 +155,7 @@ func cutWhileRelaying(t *testing.T, relay func(ctx context.Context, pool *pgxpoo
 			return nil
 		}})
 	})
-	start(t, func(ctx context.Context) { relay(ctx, pool, client) })
+	start(t, func(ctx context.Context) { relay(ctx, pool, client, proxy) })
 
 	const batches, size = 60, 50
 	for b := range batches {
@@ -170,7 +171,7 @@ func cutWhileRelaying(t *testing.T, relay func(ctx context.Context, pool *pgxpoo
 	}
 	eventually(t, "outbox drained", func() bool { return waiting(t, pool) == 0 })
 	arrived := func() int { handled.mu.Lock(); defer handled.mu.Unlock(); return len(handled.times) }
-	for deadline := time.Now().Add(3 * time.Second); arrived() < batches*size && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); arrived() < batches*size && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return batches*size - arrived()
@@ -178,7 +179,7 @@ func cutWhileRelaying(t *testing.T, relay func(ctx context.Context, pool *pgxpoo
 
 func TestNothingIsLostWhenTheBrokerGoesAway(t *testing.T) {
 	t.Parallel()
-	lost := cutWhileRelaying(t, func(ctx context.Context, pool *pgxpool.Pool, client *rabbit.Client) {
+	lost := cutWhileRelaying(t, limit, func(ctx context.Context, pool *pgxpool.Pool, client *rabbit.Client, _ *backendtest.Proxy) {
 		_ = newRelay(pool, broker{client}).Run(ctx, 2)
 	})
 	if lost != 0 {
@@ -189,7 +190,9 @@ func TestNothingIsLostWhenTheBrokerGoesAway(t *testing.T) {
 // The twin: a relay that deletes before the broker has confirmed loses events.
 func TestDeletingBeforeTheConfirmLosesEvents(t *testing.T) {
 	t.Parallel()
-	lost := cutWhileRelaying(t, func(ctx context.Context, pool *pgxpool.Pool, client *rabbit.Client) {
+	var once sync.Once
+	lost := cutWhileRelaying(t, time.Second, func(ctx context.Context, pool *pgxpool.Pool, client *rabbit.Client, proxy *backendtest.Proxy) {
+		defer proxy.SetDown(false)
 		for ctx.Err() == nil {
 			if client.Ready(ctx) != nil {
 				continue
@@ -204,11 +207,26 @@ func TestDeletingBeforeTheConfirmLosesEvents(t *testing.T) {
 			if err != nil || len(taken) == 0 {
 				continue
 			}
+			once.Do(func() { proxy.SetDown(true) }) // the broker goes away in between
 			broker{client}.Publish(ctx, eventsOf(taken))
+			proxy.SetDown(false)
 		}
 	})
 	if lost == 0 {
 		t.Error("the broken relay lost nothing: the test above proves nothing")
+	}
+}
+
+// meeting returns a function whose first n callers wait for each other; later ones
+// do not wait.
+func meeting(n int) func() {
+	var arrived atomic.Int32
+	all := make(chan struct{})
+	return func() {
+		if arrived.Add(1) == int32(n) {
+			close(all)
+		}
+		<-all
 	}
 }
 
@@ -255,6 +273,7 @@ func TestConcurrentRelaysPublishEachEventOnce(t *testing.T) {
 // The twin: without the row locks relays take the same rows.
 func TestRelaysWithoutRowLocksPublishTwice(t *testing.T) {
 	t.Parallel()
+	meet := meeting(2)
 	n := raceRelays(t, func(ctx context.Context, pool *pgxpool.Pool, publisher Publisher) error {
 		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, `SELECT id, event_id, type, payload::text FROM outbox ORDER BY id LIMIT $1`, batchSize)
@@ -265,6 +284,7 @@ func TestRelaysWithoutRowLocksPublishTwice(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			meet()
 			counts, _ := sort(taken, publisher.Publish(ctx, eventsOf(taken)))
 			return settle(ctx, tx, counts)
 		})
