@@ -16,6 +16,7 @@ var (
 	ErrPassInvalid       = errs.New(errs.Forbidden, "pass_invalid", "The entry pass is not valid here.")
 	ErrChallengeRequired = errs.New(errs.Forbidden, "challenge_required", "Answer the challenge first.") // with challenge
 	ErrVersionConflict   = errs.New(errs.Conflict, "version_conflict", "The settings have changed meanwhile; read them again.")
+	ErrIdentityFixed     = errs.New(errs.Conflict, "identity_fixed", "Fans have places by the present identity; reset the line to change it.")
 	ErrVerbNotAllowed    = errs.New(errs.Conflict, "verb_not_allowed", "The line's state does not allow this.")
 	ErrUnavailable       = errs.New(errs.Unavailable, "line_unavailable", "The line cannot be asked now; places are kept.")
 )

@@ -122,11 +122,12 @@ type Patch struct {
 }
 
 // Apply returns p with the patch's settings and the next version, or
-// ErrVersionConflict, or a validation error.
+// ErrVersionConflict, ErrIdentityFixed, or a validation error.
 func (p Policy) Apply(patch Patch) (Policy, error) {
 	if patch.Version != nil && *patch.Version != p.Version {
 		return p, ErrVersionConflict.With("version", p.Version)
 	}
+	identity := p.Identity
 	set(&p.Mode, patch.Mode)
 	set(&p.Method, patch.Method)
 	set(&p.Identity, patch.Identity)
@@ -147,7 +148,13 @@ func (p Policy) Apply(patch Patch) (Policy, error) {
 		p.Message = patch.Message
 	}
 	p.Version++
-	return p, p.Validate()
+	if err := p.Validate(); err != nil {
+		return p, err
+	}
+	if p.Identity != identity && p.Tail > 0 {
+		return p, ErrIdentityFixed
+	}
+	return p, nil
 }
 
 func set[T any](to *T, from *T) {

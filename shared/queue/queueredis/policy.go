@@ -42,7 +42,7 @@ func (s *Store) Ensure(ctx context.Context, p queue.Policy) (created bool, err e
 }
 
 // Patch changes settings at once and returns the new ones. Errors: ErrLineNotFound,
-// ErrVersionConflict, errs.ErrValidationFailed.
+// ErrVersionConflict, ErrIdentityFixed, errs.ErrValidationFailed.
 func (s *Store) Patch(ctx context.Context, sale string, patch queue.Patch) (queue.Policy, error) {
 	const attempts = 5 // against other operators, unless the patch names its version
 	for range attempts {

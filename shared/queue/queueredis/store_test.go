@@ -176,6 +176,31 @@ func TestPatch(t *testing.T) {
 	}
 }
 
+func TestTheIdentityIsFixedOnceFansHavePlaces(t *testing.T) {
+	t.Parallel()
+	f := newLine(t, nil)
+	account, browser := queue.ByAccount, queue.ByBrowser
+	change := func(to *queue.Identity) error {
+		_, err := f.store.Patch(f.ctx, testSale, queue.Patch{Identity: to})
+		return err
+	}
+	f.must(change(&browser))
+	f.must(change(&account))
+	stale, err := f.store.Policy(f.ctx, testSale)
+	f.must(err)
+	f.join(1)
+	if err := change(&browser); !errors.Is(err, queue.ErrIdentityFixed) {
+		t.Errorf("with a place: %v", err)
+	}
+	f.must(change(&account)) // no change
+	// A fan who joined after the operator's settings were read: the script sees it.
+	if _, err := f.store.run(f.ctx, f.store.scripts.patch, testSale, 0, stale.Version+1, "identity", "browser"); !errors.Is(err, queue.ErrVersionConflict) {
+		t.Errorf("joined meanwhile: %v", err)
+	}
+	f.act(queue.VerbReset)
+	f.must(change(&browser))
+}
+
 func TestVerbsNotAllowed(t *testing.T) {
 	t.Parallel()
 	f := newLine(t, func(p *queue.Policy) { p.State = queue.Draft })
