@@ -19,7 +19,8 @@ type Config struct {
 	Addr          string        `env:"ADDR" envDefault:"127.0.0.1:8081"`       // where the gateway connects
 	AdminAddr     string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8083"` // health and metrics; keep it private
 	PProf         bool          `env:"PPROF" envDefault:"false"`               // profiles on the admin address
-	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"10s"`        // for requests that are being answered
+	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"15s"`        // for requests that are being answered; more than the longest Prefer: wait
+	DrainDelay    time.Duration `env:"DRAIN_DELAY" envDefault:"0s"`            // not ready, but serving; more than the load balancer takes to notice
 	// TrustedProxies are the addresses or networks whose X-Forwarded-* headers count: the gateways.
 	TrustedProxies []string `env:"TRUSTED_PROXIES" envDefault:"127.0.0.1,::1" envSeparator:","`
 
@@ -75,6 +76,7 @@ func (c *Config) Validate() error {
 	check(c.PostgresConns > 0, "POSTGRES_CONNS: must be more than 0")
 	check(c.FailedLoginsPerMinute > 0, "FAILED_LOGINS_PER_MINUTE: must be more than 0")
 	check(c.SignUpsPerMinute > 0, "SIGN_UPS_PER_MINUTE: must be more than 0")
+	check(c.DrainDelay >= 0, "DRAIN_DELAY: must not be negative")
 	check(c.MaxStreams >= 0, "MAX_STREAMS: must not be negative")
 	if _, err := httpd.ParseProxies(c.TrustedProxies); err != nil {
 		faults = append(faults, fmt.Errorf("TRUSTED_PROXIES: %w", err))

@@ -25,6 +25,7 @@ import (
 	"github.com/fairgate/fairgate/shared/account/accountredis"
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/booking/bookingpg"
+	"github.com/fairgate/fairgate/shared/booking/bookingprom"
 	"github.com/fairgate/fairgate/shared/booking/bookingredis"
 	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/catalogue/cataloguepg"
@@ -61,13 +62,14 @@ type Service struct {
 	bell    *notifyredis.Bell
 	wakes   *bookingredis.Wakes
 	streams *httpd.Streams
+	drain   *httpd.Drain
 	app     *fiber.App
 }
 
 // New wires an instance; nothing listens yet, and neither Postgres nor Redis needs
 // to answer.
 func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
-	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams)}
+	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams), drain: httpd.NewDrain(cfg.DrainDelay)}
 	var err error
 	if s.pool, err = postgres.Open(ctx, cfg.PostgresURL.Reveal(), cfg.PostgresConns); err != nil {
 		return nil, err
@@ -98,7 +100,7 @@ func (s *Service) wire() error {
 	holds := booking.NewHolds(shop, holdKey, fast, claims, s.seats, system, newHoldMetrics(s.metrics))
 	books := bookingpg.New(s.pool)
 	bookings := booking.NewService(booking.Options{
-		Store: books, Holds: holds, Programme: shop, ProviderName: paymentProvider, Feed: s.seats.Feed(fast), Log: s.log,
+		Store: bookingprom.Observe(books, s.metrics), Holds: holds, Programme: shop, ProviderName: paymentProvider, Feed: s.seats.Feed(fast), Log: s.log,
 	})
 
 	signer, err := jwks.NewSignerBase64(cfg.AccessTokenKey.Reveal())
@@ -114,7 +116,7 @@ func (s *Service) wire() error {
 
 	s.app = httpd.New(httpd.Options{
 		Name: "booking-api", Log: s.log, Metrics: s.metrics, BodyLimit: api.BodyLimit,
-		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout,
+		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout, Drain: s.drain,
 	})
 	api.Register(s.app, api.Options{
 		Accounts: accounts, Catalogue: shop, Bookings: bookings, Holds: holds, HoldKey: holdKey, Availability: s.seats,
@@ -183,11 +185,13 @@ func (d development) CreateLine(ctx context.Context, policy queue.Policy) error 
 	return err
 }
 
-// Run serves until ctx ends, then ends the streams, finishes what is being
+// Run serves until ctx ends, then drains, ends the streams, finishes what is being
 // answered and returns.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.pool.Close()
 	defer func() { _ = s.redis.Close() }()
+	ctx, cancel := s.drain.After(ctx)
+	defer cancel()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	stopStreams := context.AfterFunc(ctx, s.streams.Stop)
@@ -216,5 +220,5 @@ func (s *Service) Run(ctx context.Context) error {
 // checks names what the API is not ready without. Holds and reads go on without
 // Redis, so it is not among them.
 func (s *Service) checks() []httpd.Check {
-	return []httpd.Check{{Name: "postgres", Probe: s.pool.Ping}}
+	return []httpd.Check{s.drain.Check(), {Name: "postgres", Probe: s.pool.Ping}}
 }

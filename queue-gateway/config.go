@@ -19,7 +19,8 @@ type Config struct {
 	Addr          string        `env:"ADDR" envDefault:"127.0.0.1:8080"`       // where fans connect
 	AdminAddr     string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8082"` // health and metrics; keep it private
 	PProf         bool          `env:"PPROF" envDefault:"false"`               // profiles on the admin address
-	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"10s"`        // for requests that are being answered
+	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"15s"`        // for requests that are being answered; more than the longest Prefer: wait
+	DrainDelay    time.Duration `env:"DRAIN_DELAY" envDefault:"0s"`            // not ready, but serving; more than the load balancer takes to notice
 	// TrustedProxies are the addresses or networks whose X-Forwarded-* headers count.
 	TrustedProxies []string `env:"TRUSTED_PROXIES" envSeparator:","`
 
@@ -59,6 +60,7 @@ func (c *Config) Validate() error {
 	check(c.UpstreamSlow > 0, "UPSTREAM_SLOW: must be more than 0")
 	check(decodedLen(c.PassKey) == 32, "PASS_KEY: must be 32 bytes in base64")
 	check(decodedLen(c.PlaceKey) >= 32, "PLACE_KEY: must be at least 32 bytes in base64")
+	check(c.DrainDelay >= 0, "DRAIN_DELAY: must not be negative")
 	check(c.MaxStreams >= 0, "MAX_STREAMS: must not be negative")
 	check(c.JoinsPerMinute > 0, "JOINS_PER_MINUTE: must be more than 0")
 	if _, err := httpd.ParseProxies(c.TrustedProxies); err != nil {

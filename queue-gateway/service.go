@@ -46,6 +46,7 @@ type Service struct {
 	lines   *lines
 	proxy   *proxy.Proxy
 	streams *httpd.Streams
+	drain   *httpd.Drain
 	ready   []httpd.Check
 	app     *fiber.App
 }
@@ -53,12 +54,12 @@ type Service struct {
 // New wires a gateway; nothing runs or listens yet, and neither Redis nor the
 // booking API needs to answer.
 func New(_ context.Context, cfg Config, log *slog.Logger) (*Service, error) {
-	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams)}
+	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams), drain: httpd.NewDrain(cfg.DrainDelay)}
 	var err error
 	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
 		return nil, err
 	}
-	s.ready = []httpd.Check{{Name: "redis", Probe: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }}}
+	s.ready = []httpd.Check{s.drain.Check(), {Name: "redis", Probe: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }}}
 	if s.proxy, err = proxy.New(proxy.Settings{
 		Upstream: cfg.BookingAPIURL, Timeout: cfg.UpstreamTimeout, Slow: cfg.UpstreamSlow,
 		BodyLimit: proxiedBodyLimit, HealthProbe: keysPath,
@@ -107,16 +108,18 @@ func (s *Service) wireRoutes() error {
 		}, func() float64 { return float64(s.streams.Open()) }))
 	s.app = httpd.New(httpd.Options{
 		Name: "queue-gateway", Log: s.log, Metrics: s.metrics, BodyLimit: proxiedBodyLimit, StreamBody: true,
-		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout,
+		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout, Drain: s.drain,
 	})
 	routes.Register(s.app)
 	return nil
 }
 
-// Run serves until ctx ends, then ends the streams, finishes what is being
+// Run serves until ctx ends, then drains, ends the streams, finishes what is being
 // answered and returns.
 func (s *Service) Run(ctx context.Context) error {
 	defer func() { _ = s.redis.Close() }()
+	ctx, cancel := s.drain.After(ctx)
+	defer cancel()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	stopStreams := context.AfterFunc(ctx, func() {

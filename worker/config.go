@@ -18,7 +18,7 @@ type Config struct {
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`            // debug, info, warn or error
 	AdminAddr     string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8084"` // health and metrics; keep it private
 	PProf         bool          `env:"PPROF" envDefault:"false"`               // profiles on the admin address
-	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"10s"`        // for messages and jobs in hand
+	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"15s"`        // for messages and jobs in hand
 
 	PostgresURL   config.Secret `env:"POSTGRES_URL" envDefault:"postgres://fairgate:fairgate@127.0.0.1:8032/fairgate?sslmode=disable"` // the truth
 	PostgresConns int32         `env:"POSTGRES_CONNS" envDefault:"14"`                                                                 // connections of this process

@@ -31,6 +31,7 @@ type Options struct {
 	TrustedProxies []string      // addresses whose X-Forwarded-* count; none by default
 	WriteTimeout   time.Duration // the whole answer; streams set their own deadlines
 	StreamBody     bool          // hand request bodies on as they arrive (a proxy); put LimitBody before every handler
+	Drain          *Drain        // nil: none
 }
 
 // New returns a Fiber app with the project's manners. Routes are added by the
@@ -56,10 +57,14 @@ func New(o Options) *fiber.App {
 	if err != nil {
 		o.Log.Error("trusted proxies are ignored", "error", err)
 	}
+	app.Server().CloseOnShutdown = true
 	knownMethodsOnly(app, o.Log)
 	app.Use(requestID)
 	app.Use(rememberClientIP(proxies))
 	app.Use(observe(o))
+	if o.Drain != nil {
+		app.Use(o.Drain.partWithCallers)
+	}
 	if o.StreamBody {
 		app.Use(closeOnUnreadBody)
 	}
