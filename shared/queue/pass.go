@@ -90,34 +90,54 @@ type Pass struct {
 // pass for saleID. Errors: ErrPassRequired for an empty token, ErrPassInvalid, or
 // that of a key source which cannot be asked.
 func VerifyPass(ctx context.Context, keys KeySource, token, saleID string, now time.Time) (Pass, error) {
+	pass, err := readPass(ctx, keys, token, now)
+	if err != nil {
+		return Pass{}, err
+	}
+	return pass.Pass, pass.isFor(saleID)
+}
+
+// signedPass is a pass with what its signature was checked with.
+type signedPass struct {
+	Pass
+	kid string
+	key ed25519.PublicKey
+}
+
+func (p signedPass) isFor(saleID string) error {
+	if p.SaleID != saleID {
+		return ErrPassInvalid.WithMessage("The pass is for another sale.")
+	}
+	return nil
+}
+
+func readPass(ctx context.Context, keys KeySource, token string, now time.Time) (pass signedPass, err error) {
 	if token == "" {
-		return Pass{}, ErrPassRequired
+		return signedPass{}, ErrPassRequired
 	}
 	var claims passClaims
 	var unasked error
-	_, err := passParser(now).ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
+	_, err = passParser(now).ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
 		if typ, _ := t.Header["typ"].(string); typ != PassType {
 			return nil, ErrPassInvalid.WithMessage("The token is not an entry pass.")
 		}
-		kid, _ := t.Header["kid"].(string)
-		key, err := keys.Key(ctx, kid)
-		if err != nil && errs.KindOf(err) != errs.Unauthenticated {
+		pass.kid, _ = t.Header["kid"].(string)
+		if pass.key, err = keys.Key(ctx, pass.kid); err != nil && errs.KindOf(err) != errs.Unauthenticated {
 			unasked = err
 		}
-		return key, err
+		return pass.key, err
 	})
 	switch {
 	case unasked != nil:
-		return Pass{}, unasked
+		return signedPass{}, unasked
 	case err != nil:
-		return Pass{}, ErrPassInvalid.Because(err)
-	case claims.Sale != saleID:
-		return Pass{}, ErrPassInvalid.WithMessage("The pass is for another sale.")
+		return signedPass{}, ErrPassInvalid.Because(err)
 	}
-	return Pass{
+	pass.Pass = Pass{
 		Session: Session{SaleID: claims.Sale, Epoch: claims.Epoch, N: claims.N, EndsAt: claims.ExpiresAt.UTC()},
 		Subject: claims.Subject, Identity: claims.Identity,
-	}, nil
+	}
+	return pass, nil
 }
 
 func passParser(now time.Time) *jwt.Parser {

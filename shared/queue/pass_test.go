@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ var start = time.Date(2026, 5, 1, 11, 0, 0, 0, time.UTC)
 
 // keyring signs with one key and knows it by its kid.
 type keyring struct {
+	kid     string
 	private ed25519.PrivateKey
 	down    error
 }
@@ -29,12 +31,12 @@ func newKeyring(t *testing.T) *keyring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &keyring{private: private}
+	return &keyring{kid: "k1", private: private}
 }
 
 func (k *keyring) Sign(claims jwt.Claims, typ string) (string, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
-	token.Header["typ"], token.Header["kid"] = typ, "k1"
+	token.Header["typ"], token.Header["kid"] = typ, k.kid
 	return token.SignedString(k.private)
 }
 
@@ -42,7 +44,7 @@ func (k *keyring) Key(_ context.Context, kid string) (ed25519.PublicKey, error) 
 	if k.down != nil {
 		return nil, k.down
 	}
-	if kid != "k1" {
+	if kid != k.kid {
 		return nil, errs.New(errs.Unauthenticated, "unknown_key", "no such key")
 	}
 	return k.private.Public().(ed25519.PublicKey), nil
@@ -180,28 +182,52 @@ func TestGateRefuses(t *testing.T) {
 		}},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			d := newDoor(t)
-			token := test.token(t, d)
-			if test.arrange != nil {
-				test.arrange(d)
-			}
-			sale, account, want := "s1", "acc-1", queue.ErrPassInvalid
-			if test.sale != "" {
-				sale = test.sale
-			}
-			if test.account != "" {
-				account = test.account
-			}
-			var wanted error = want
-			if test.want != nil {
-				wanted = test.want
-			}
-			if _, err := d.gate.Check(context.Background(), token, sale, account); !errors.Is(err, wanted) {
-				t.Errorf("Check: %v, want %v", err, wanted)
-			}
-		})
+		for _, known := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, known %t", test.name, known), func(t *testing.T) {
+				t.Parallel()
+				d := newDoor(t)
+				token := test.token(t, d)
+				if known { // what was good before must not help
+					_, _ = d.gate.Check(context.Background(), token, "s1", "acc-1")
+				}
+				if test.arrange != nil {
+					test.arrange(d)
+				}
+				sale, account := "s1", "acc-1"
+				if test.sale != "" {
+					sale = test.sale
+				}
+				if test.account != "" {
+					account = test.account
+				}
+				var wanted error = queue.ErrPassInvalid
+				if test.want != nil {
+					wanted = test.want
+				}
+				if _, err := d.gate.Check(context.Background(), token, sale, account); !errors.Is(err, wanted) {
+					t.Errorf("Check: %v, want %v", err, wanted)
+				}
+			})
+		}
+	}
+}
+
+func TestAKnownPassDiesWithItsKey(t *testing.T) {
+	t.Parallel()
+	for name, withdraw := range map[string]func(*door){
+		"the key is gone":        func(d *door) { d.keys.kid = "k2" },
+		"another has its name":   func(d *door) { d.keys.private = newKeyring(t).private },
+		"the source has no keys": func(d *door) { d.keys.down = errs.ErrUpstream },
+	} {
+		d := newDoor(t)
+		token := d.pass(t, d.session, queue.ByAccount)
+		if _, err := d.gate.Check(context.Background(), token, "s1", "acc-1"); err != nil {
+			t.Fatal(err)
+		}
+		withdraw(d)
+		if _, err := d.gate.Check(context.Background(), token, "s1", "acc-1"); err == nil {
+			t.Errorf("%s: the pass is still good", name)
+		}
 	}
 }
 
