@@ -28,10 +28,13 @@ func (s *Service) WebhookHint(ctx context.Context, hint Hint) error {
 }
 
 // IsNews reports whether a payment in state should be looked at because of a webhook
-// that claims status.
-func (h Hint) IsNews(state PaymentState) bool {
+// that claims status. leased says that somebody is asking the provider just now: then
+// they hear of the money themselves, and the webhook must not wait for their row.
+func (h Hint) IsNews(state PaymentState, leased bool) bool {
 	switch state {
-	case PaymentConfirming, PaymentUnknown, PaymentWaitingForDeposit:
+	case PaymentConfirming, PaymentUnknown:
+		return !leased || h.Status != StatusDone
+	case PaymentWaitingForDeposit:
 		return true
 	case PaymentDone, PaymentPartiallyCancelled:
 		return h.Status != StatusDone

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fairgate/fairgate/shared/booking"
 )
@@ -16,14 +17,25 @@ const infinite = "infinity"
 // retake makes all seats of b its own again until the given time ("infinity", or a
 // timestamp), taking over what has lapsed, and reports whether it got all.
 func retake(ctx context.Context, tx pgx.Tx, b booking.Booking, kind, until string) (bool, error) {
+	var all bool
+	batch := &pgx.Batch{}
+	queueRetake(batch, b, kind, until, &all)
+	err := tx.SendBatch(ctx, batch).Close()
+	return all, err
+}
+
+// queueRetake queues what retake does; all is set once the batch has been sent.
+func queueRetake(batch *pgx.Batch, b booking.Booking, kind, until string, all *bool) {
 	const q = `
 		INSERT INTO seat_claim (showtime_id, seat, booking_id, account_id, kind, until)
 		SELECT $1, seat, $3, $4, $5, $6::timestamptz FROM unnest($2::text[]) AS seat ORDER BY seat COLLATE "C"
 		ON CONFLICT (showtime_id, seat) DO UPDATE
 		SET booking_id = excluded.booking_id, account_id = excluded.account_id, kind = excluded.kind, until = excluded.until
 		WHERE seat_claim.booking_id = excluded.booking_id OR seat_claim.until < now()`
-	tag, err := tx.Exec(ctx, q, b.ShowtimeID, b.SeatNumbers(), b.ID, b.AccountID, kind, until)
-	return int(tag.RowsAffected()) == len(b.Seats), err
+	batch.Queue(q, b.ShowtimeID, b.SeatNumbers(), b.ID, b.AccountID, kind, until).Exec(func(tag pgconn.CommandTag) error {
+		*all = int(tag.RowsAffected()) == len(b.Seats)
+		return nil
+	})
 }
 
 // free deletes the claims that are the bookings' own and returns their seats by
@@ -60,7 +72,8 @@ func changesOf(b booking.Booking, seats []string, state booking.SeatState, until
 
 // setSeats moves the booking's own list of its seats.
 func setSeats(ctx context.Context, tx pgx.Tx, state string, bookingIDs ...string) error {
-	const q = `UPDATE booking_seat SET state = $2 WHERE booking_id = ANY ($1)`
-	_, err := tx.Exec(ctx, q, bookingIDs, state)
+	_, err := tx.Exec(ctx, seatStates, bookingIDs, state)
 	return err
 }
+
+const seatStates = `UPDATE booking_seat SET state = $2 WHERE booking_id = ANY ($1)`

@@ -18,10 +18,7 @@ func (s *Store) Create(ctx context.Context, draft booking.Draft) (booking.Bookin
 		if err := insertBooking(ctx, tx, draft, &b); err != nil {
 			return err
 		}
-		if err := claim(ctx, tx, draft, b); err != nil {
-			return err
-		}
-		return emit(ctx, tx, event.TypeBookingCreated, b, 0)
+		return claim(ctx, tx, draft, b)
 	})
 	if err != nil {
 		return booking.Booking{}, err
@@ -128,6 +125,9 @@ func claim(ctx context.Context, tx pgx.Tx, draft booking.Draft, b booking.Bookin
 	batch.Queue(`
 		INSERT INTO ledger (booking_id, payment_id, entry, to_state)
 		VALUES ($1, '', 'booking', 'pending_payment'), ($1, $2, 'payment', 'ready')`, b.ID, b.Payment.ID)
+	if err := queueEvent(batch, event.TypeBookingCreated, b, 0); err != nil {
+		return err
+	}
 	results := tx.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }()
 	rows, err := results.Query()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/money"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
 
 // leaseTime is for how long whoever has leased a row may talk to the provider. The
@@ -46,17 +47,22 @@ func scanCharge(row pgx.CollectableRow) (booking.Charge, error) {
 	return c, nil
 }
 
-// Lease implements booking.Payments.
+// Lease implements booking.Payments. A lease that a crash of the database loses costs
+// a second question to the provider under the same idempotency key, so nobody waits
+// for the disk.
 func (s *Store) Lease(ctx context.Context, paymentID string) (booking.Charge, bool, error) {
 	const q = `
 		UPDATE payment p SET lease_until = now() + $2::interval, next_check_at = now() + $2::interval, asked_at = now()
 		WHERE p.id = $1 AND p.state IN ('confirming', 'unknown') AND (p.lease_until IS NULL OR p.lease_until < now())
 		RETURNING` + chargeColumns
-	rows, err := s.pool.Query(ctx, q, paymentID, leaseTime)
-	if err != nil {
-		return booking.Charge{}, false, err
-	}
-	charge, err := pgx.CollectExactlyOneRow(rows, scanCharge)
+	var charge booking.Charge
+	batch := &pgx.Batch{}
+	postgres.QueueAsyncCommit(batch)
+	batch.Queue(q, paymentID, leaseTime).Query(func(rows pgx.Rows) (err error) {
+		charge, err = pgx.CollectExactlyOneRow(rows, scanCharge)
+		return err
+	})
+	err := s.pool.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return booking.Charge{}, false, nil
 	}
@@ -124,8 +130,10 @@ func (s *Store) Hint(ctx context.Context, hint booking.Hint) (bool, error) {
 			return err
 		}
 		var state booking.PaymentState
-		err = tx.QueryRow(ctx, `SELECT state FROM payment WHERE order_id = $1`, hint.OrderID).Scan(&state)
-		if errors.Is(err, pgx.ErrNoRows) || (err == nil && !hint.IsNews(state)) {
+		var leased bool
+		const stands = `SELECT state, coalesce(lease_until > now(), false) FROM payment WHERE order_id = $1`
+		err = tx.QueryRow(ctx, stands, hint.OrderID).Scan(&state, &leased)
+		if errors.Is(err, pgx.ErrNoRows) || (err == nil && !hint.IsNews(state, leased)) {
 			return nil
 		}
 		if err != nil {

@@ -21,14 +21,11 @@ func (s *Store) Pin(ctx context.Context, bookingID, paymentKey, requestID string
 	var settled booking.Settlement
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		settled = booking.Settlement{}
-		if err := lockAccountOf(ctx, tx, bookingID); err != nil {
-			return err
-		}
-		l, err := lock(ctx, tx, bookingID)
+		l, before, err := lockWithAccount(ctx, tx, bookingID, paymentKey)
 		if err != nil {
 			return err
 		}
-		known, err := l.knows(ctx, tx, paymentKey)
+		known, err := l.knows(ctx, tx, before)
 		if err != nil || known {
 			settled.Booking = l.Booking
 			return err
@@ -41,38 +38,44 @@ func (s *Store) Pin(ctx context.Context, bookingID, paymentKey, requestID string
 	return settled, err
 }
 
-func lockAccountOf(ctx context.Context, tx pgx.Tx, bookingID string) error {
-	var accountID, saleID string
-	err := tx.QueryRow(ctx, `SELECT account_id, sale_id FROM booking WHERE id = $1`, bookingID).Scan(&accountID, &saleID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return booking.ErrBookingNotFound
-	}
-	if err != nil {
+// lockWithAccount locks as lock does, after the advisory lock of the booking's
+// account and sale, and looks up whether the payment key was presented before. Each
+// step is a statement of its own, all of them one round trip.
+func lockWithAccount(ctx context.Context, tx pgx.Tx, bookingID, paymentKey string) (*locked, presented, error) {
+	const account = `SELECT pg_advisory_xact_lock(hashtextextended(account_id || '/' || sale_id, 0)) FROM booking WHERE id = $1`
+	l, before, batch := &locked{}, presented{key: paymentKey}, &pgx.Batch{}
+	batch.Queue(account, bookingID)
+	l.queueLock(batch, bookingID)
+	const attempt = `SELECT payment_id FROM payment_attempt WHERE payment_key = $1`
+	batch.Queue(attempt, paymentKey).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&before.paymentID)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
 		return err
-	}
-	_, err = tx.Exec(ctx, lockAccount, accountID, saleID)
-	return err
+	})
+	err := tx.SendBatch(ctx, batch).Close()
+	return l, before, err
 }
+
+// presented is a payment key and the payment that it was presented for before.
+type presented struct{ key, paymentID string }
 
 // knows reports whether the payment key was presented before for this booking and is
 // to be answered with the booking as it stands.
-func (l *locked) knows(ctx context.Context, tx pgx.Tx, paymentKey string) (bool, error) {
-	var paymentID, state string
-	const q = `SELECT payment_id, state FROM payment_attempt WHERE payment_key = $1`
-	err := tx.QueryRow(ctx, q, paymentKey).Scan(&paymentID, &state)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
+func (l *locked) knows(ctx context.Context, tx pgx.Tx, before presented) (bool, error) {
+	switch before.paymentID {
+	case "":
 		return false, nil
-	case err != nil:
-		return false, err
-	case paymentID != l.Payment.ID:
-		e := entry{bookingID: l.ID, paymentID: l.Payment.ID, name: "foreign_payment_key", note: "belongs to " + paymentID}
+	case l.Payment.ID:
+	default:
+		e := entry{bookingID: l.ID, paymentID: l.Payment.ID, name: "foreign_payment_key", note: "belongs to " + before.paymentID}
 		if err := e.write(ctx, tx); err != nil {
 			return false, err
 		}
 		return false, booking.Keep(booking.ErrNotPayable)
 	}
-	current := l.Payment.PaymentKey == paymentKey
+	current := l.Payment.PaymentKey == before.key
 	alive := l.State == booking.PendingPayment || l.State == booking.Paying || l.State == booking.Confirmed
 	if !current || !alive {
 		return false, booking.ErrNotPayable
@@ -90,34 +93,35 @@ func (l *locked) pin(ctx context.Context, tx pgx.Tx, paymentKey, requestID strin
 	if !all {
 		return l.lose(ctx, tx, settled)
 	}
-	if err := l.move(ctx, tx, booking.Paying, ""); err != nil {
+	batch := &pgx.Batch{}
+	if err := l.queueMove(batch, booking.Paying, ""); err != nil {
 		return err
 	}
-	if err := l.movePayment(ctx, tx, booking.PaymentConfirming, 0, ""); err != nil {
+	if err := l.queueAttempt(batch, paymentKey); err != nil {
 		return err
 	}
-	if err := l.attempt(ctx, tx, paymentKey); err != nil {
-		return err
-	}
-	settled.Moved, settled.Booking = true, l.Booking
-	settled.Seats = changesOf(l.Booking, l.SeatNumbers(), booking.Held, settledForever)
 	data := event.PaymentConfirmRequested{PaymentID: l.Payment.ID, BookingID: l.ID}
 	envelope, err := event.New(event.TypePaymentConfirmRequested, l.Payment.ID, l.Version, now(), requestID, data)
 	if err != nil {
 		return err
 	}
-	return outbox.Insert(ctx, tx, envelope)
+	if err := outbox.Queue(batch, envelope); err != nil {
+		return err
+	}
+	settled.Moved, settled.Booking = true, l.Booking
+	settled.Seats = changesOf(l.Booking, l.SeatNumbers(), booking.Held, settledForever)
+	return tx.SendBatch(ctx, batch).Close()
 }
 
-func (l *locked) attempt(ctx context.Context, tx pgx.Tx, paymentKey string) error {
-	batch := &pgx.Batch{}
-	batch.Queue(`
-		UPDATE payment SET payment_key = $2, failure_code = '', failure_message = '', requested_at = now(),
-			next_check_at = now() + $3::interval WHERE id = $1`, l.Payment.ID, paymentKey, unheard)
+func (l *locked) queueAttempt(batch *pgx.Batch, paymentKey string) error {
+	const request = `payment_key = $7, failure_code = '', failure_message = '', requested_at = now(), next_check_at = now() + $8::interval`
+	if err := l.queuePayment(batch, booking.PaymentConfirming, 0, "", request, paymentKey, unheard); err != nil {
+		return err
+	}
 	batch.Queue(`INSERT INTO payment_attempt (payment_key, payment_id, state) VALUES ($1, $2, 'confirming')`,
 		paymentKey, l.Payment.ID)
 	l.Payment.PaymentKey, l.Payment.FailureCode, l.Payment.FailureMessage = paymentKey, "", ""
-	return tx.SendBatch(ctx, batch).Close()
+	return nil
 }
 
 // lose expires a booking one of whose seats has gone to somebody else.
@@ -158,10 +162,7 @@ func (s *Store) ConfirmFree(ctx context.Context, bookingID string, key *booking.
 	var settled booking.Settlement
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		settled = booking.Settlement{}
-		if err := lockAccountOf(ctx, tx, bookingID); err != nil {
-			return err
-		}
-		l, err := lock(ctx, tx, bookingID)
+		l, _, err := lockWithAccount(ctx, tx, bookingID, "")
 		if err != nil {
 			return err
 		}

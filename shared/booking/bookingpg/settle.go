@@ -42,16 +42,11 @@ func (s *Store) capture(ctx context.Context, charge booking.Charge, paid booking
 			}
 			return l.giveBack(ctx, tx, paid, booking.RefundMismatch, "captured twice", &settled)
 		}
-		if err := l.bookCapture(ctx, tx, charge, paid); err != nil {
+		kept, err := l.bookCapture(ctx, tx, charge, paid, keep)
+		if err != nil {
 			return err
 		}
-		if keep {
-			keep, err = l.keepable(ctx, tx)
-			if err != nil {
-				return err
-			}
-		}
-		if keep {
+		if kept {
 			return l.confirm(ctx, tx, key, &settled)
 		}
 		return l.refuseLate(ctx, tx, paid, &settled)
@@ -64,12 +59,18 @@ func captured(state booking.PaymentState) bool {
 	return state == booking.PaymentDone || state == booking.PaymentPartiallyCancelled || state == booking.PaymentCancelled
 }
 
-// bookCapture stores that the provider has the money.
-func (l *locked) bookCapture(ctx context.Context, tx pgx.Tx, charge booking.Charge, paid booking.ProviderPayment) error {
-	if err := l.movePayment(ctx, tx, booking.PaymentDone, paid.Total, ""); err != nil {
-		return err
-	}
+// bookCapture stores that the provider has the money. If it is to be kept, it makes
+// the seats the booking's own for good (those it pinned, or the same ones if they are
+// free) and reports whether it got them all.
+func (l *locked) bookCapture(ctx context.Context, tx pgx.Tx, charge booking.Charge, paid booking.ProviderPayment, keep bool) (kept bool, err error) {
 	batch := &pgx.Batch{}
+	const capture = `payment_key = $7, method = $8, receipt_url = $9, approved_at = $10, failure_code = '', failure_message = '',
+		next_check_at = CASE WHEN $11 THEN now() END`
+	err = l.queuePayment(batch, booking.PaymentDone, paid.Total, "", capture,
+		charge.PaymentKey, paid.Method, paid.ReceiptURL, orNull(paid.ApprovedAt), len(paid.Cancels) > 0)
+	if err != nil {
+		return false, err
+	}
 	// Money that nobody expected any more may have come by another payment key than
 	// the one that is being tried now; the provider captures one per order.
 	batch.Queue(`
@@ -79,15 +80,14 @@ func (l *locked) bookCapture(ctx context.Context, tx pgx.Tx, charge booking.Char
 		INSERT INTO payment_attempt (payment_key, payment_id, state, n) VALUES ($1, $2, 'done', $3)
 		ON CONFLICT (payment_key) DO UPDATE SET state = 'done', n = excluded.n, updated_at = now()`,
 		charge.PaymentKey, l.Payment.ID, max(charge.N, 1))
-	batch.Queue(`
-		UPDATE payment SET payment_key = $2, method = $3, receipt_url = $4, approved_at = $5,
-			failure_code = '', failure_message = '', next_check_at = CASE WHEN $6 THEN now() END
-		WHERE id = $1`,
-		l.Payment.ID, charge.PaymentKey, paid.Method, paid.ReceiptURL, orNull(paid.ApprovedAt), len(paid.Cancels) > 0)
 	p := &l.Payment
 	p.PaymentKey, p.Method, p.ReceiptURL, p.ApprovedAt = charge.PaymentKey, paid.Method, paid.ReceiptURL, paid.ApprovedAt
 	p.FailureCode, p.FailureMessage = "", ""
-	return tx.SendBatch(ctx, batch).Close()
+	if keep && l.State != booking.Cancelled {
+		queueRetake(batch, l.Booking, "sold", infinite, &kept)
+	}
+	err = tx.SendBatch(ctx, batch).Close()
+	return kept, err
 }
 
 func orNull(t time.Time) *time.Time {
@@ -97,47 +97,38 @@ func orNull(t time.Time) *time.Time {
 	return &t
 }
 
-// keepable reports whether the booking can still be confirmed and, if so, has made
-// its seats its own for good: those it pinned, or the same ones if they are free.
-func (l *locked) keepable(ctx context.Context, tx pgx.Tx) (bool, error) {
-	if l.State == booking.Cancelled {
-		return false, nil
-	}
-	return retake(ctx, tx, l.Booking, "sold", infinite)
-}
-
 // confirm makes a booking whose money is here and whose claims are its own a
 // confirmed one.
 func (l *locked) confirm(ctx context.Context, tx pgx.Tx, key *booking.TicketKey, settled *booking.Settlement) error {
-	if err := l.move(ctx, tx, booking.Confirmed, ""); err != nil {
+	batch := &pgx.Batch{}
+	if err := l.queueMove(batch, booking.Confirmed, ""); err != nil {
 		return err
 	}
-	if err := setSeats(ctx, tx, "sold", l.ID); err != nil {
-		return err
-	}
+	batch.Queue(seatStates, []string{l.ID}, "sold")
 	if key != nil {
-		if err := l.issue(ctx, tx, key); err != nil {
-			return err
-		}
+		l.queueTickets(batch, key)
 	}
-	if err := l.spendSession(ctx, tx); err != nil {
+	l.queueSpentSession(batch)
+	if err := queueEvent(batch, event.TypeBookingConfirmed, l.Booking, 0); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
 	settled.Moved, settled.Booking = true, l.Booking
 	settled.Seats = changesOf(l.Booking, l.SeatNumbers(), booking.Sold, settledForever)
-	return emit(ctx, tx, event.TypeBookingConfirmed, l.Booking, 0)
+	return nil
 }
 
-// spendSession remembers that the session in the line has been used up.
-func (l *locked) spendSession(ctx context.Context, tx pgx.Tx) error {
+// queueSpentSession remembers that the session in the line has been used up.
+func (l *locked) queueSpentSession(batch *pgx.Batch) {
 	if l.Session == nil {
-		return nil
+		return
 	}
 	const q = `
 		INSERT INTO spent_session (sale_id, epoch, n, booking_id) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (sale_id, epoch, n) DO NOTHING`
-	_, err := tx.Exec(ctx, q, l.Session.SaleID, int64(l.Session.Epoch), int64(l.Session.N), l.ID)
-	return err
+	batch.Queue(q, l.Session.SaleID, int64(l.Session.Epoch), int64(l.Session.N), l.ID)
 }
 
 // refuseLate sends money back that came for a booking which cannot be kept.

@@ -19,12 +19,14 @@ func (s *Store) IssueTickets(ctx context.Context, bookingID string, key *booking
 		if err != nil || l.State != booking.Confirmed || len(l.Tickets) == len(l.Seats) {
 			return err
 		}
-		return l.issue(ctx, tx, key)
+		batch := &pgx.Batch{}
+		l.queueTickets(batch, key)
+		return tx.SendBatch(ctx, batch).Close()
 	})
 }
 
-// issue stores a ticket for every seat that has none.
-func (l *locked) issue(ctx context.Context, tx pgx.Tx, key *booking.TicketKey) error {
+// queueTickets queues a ticket for every seat that has none.
+func (l *locked) queueTickets(batch *pgx.Batch, key *booking.TicketKey) {
 	tickets := key.Issue(l.Booking)
 	ids, seats, codes := make([]string, len(tickets)), make([]string, len(tickets)), make([]string, len(tickets))
 	for i, t := range tickets {
@@ -34,11 +36,8 @@ func (l *locked) issue(ctx context.Context, tx pgx.Tx, key *booking.TicketKey) e
 		INSERT INTO ticket (id, booking_id, account_id, showtime_id, seat, code)
 		SELECT id, $1, $2, $3, seat, code FROM unnest($4::text[], $5::text[], $6::text[]) AS t (id, seat, code)
 		ON CONFLICT (booking_id, seat) DO NOTHING`
-	if _, err := tx.Exec(ctx, q, l.ID, l.AccountID, l.ShowtimeID, ids, seats, codes); err != nil {
-		return err
-	}
+	batch.Queue(q, l.ID, l.AccountID, l.ShowtimeID, ids, seats, codes)
 	l.Tickets = tickets
-	return nil
 }
 
 // voidTickets ends the tickets of a booking that is being cancelled.

@@ -13,6 +13,19 @@ import (
 // Insert stores events in tx, to be published after it commits. All rows go in
 // one statement; no envelope is no statement.
 func Insert(ctx context.Context, tx pgx.Tx, envelopes ...event.Envelope) error {
+	batch := &pgx.Batch{}
+	if err := Queue(batch, envelopes...); err != nil || batch.Len() == 0 {
+		return err
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("outbox: insert: %w", err)
+	}
+	return nil
+}
+
+// Queue adds to batch what Insert would do, for callers who send more in the same
+// round trip.
+func Queue(batch *pgx.Batch, envelopes ...event.Envelope) error {
 	if len(envelopes) == 0 {
 		return nil
 	}
@@ -31,8 +44,6 @@ func Insert(ctx context.Context, tx pgx.Tx, envelopes ...event.Envelope) error {
 		SELECT event_id, type, payload::jsonb
 		FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS e (event_id, type, payload, n)
 		ORDER BY n`
-	if _, err := tx.Exec(ctx, q, ids, types, payloads); err != nil {
-		return fmt.Errorf("outbox: insert: %w", err)
-	}
+	batch.Queue(q, ids, types, payloads)
 	return nil
 }

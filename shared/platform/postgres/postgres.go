@@ -61,3 +61,10 @@ func IsUniqueViolation(err error, constraint string) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "23505" && (constraint == "" || pg.ConstraintName == constraint)
 }
+
+// QueueAsyncCommit makes the transaction that batch belongs to return before its
+// commit is on disk: for writes that may be lost in a crash of the database. A batch
+// that is sent to a pool is a transaction of its own.
+func QueueAsyncCommit(batch *pgx.Batch) {
+	batch.Queue(`SELECT set_config('synchronous_commit', 'off', true)`)
+}
