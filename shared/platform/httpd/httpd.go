@@ -17,6 +17,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/ident"
 	"github.com/fairgate/fairgate/shared/platform/logging"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
 // HeaderRequestID carries the request id in both directions.
@@ -32,6 +33,8 @@ type Options struct {
 	WriteTimeout   time.Duration // the whole answer; streams set their own deadlines
 	StreamBody     bool          // hand request bodies on as they arrive (a proxy); put LimitBody before every handler
 	Drain          *Drain        // nil: none
+	Tracer         *tracing.Tracer
+	Quiet          func(c *fiber.Ctx) bool // requests too many for a line each at level info; nil: none
 }
 
 // New returns a Fiber app with the project's manners. Routes are added by the
@@ -61,6 +64,9 @@ func New(o Options) *fiber.App {
 	knownMethodsOnly(app, o.Log)
 	app.Use(requestID)
 	app.Use(rememberClientIP(proxies))
+	if o.Tracer != nil {
+		app.Use(traced(o.Tracer))
+	}
 	app.Use(observe(o))
 	if o.Drain != nil {
 		app.Use(o.Drain.partWithCallers)
@@ -173,7 +179,9 @@ func observe(o Options) fiber.Handler {
 			}
 		}
 		status := c.Response().StatusCode()
-		duration.WithLabelValues(o.Name, c.Method(), routeOf(c, status), strconv.Itoa(status)).Observe(time.Since(start).Seconds())
+		took := time.Since(start)
+		duration.WithLabelValues(o.Name, c.Method(), routeOf(c, status), strconv.Itoa(status)).Observe(took.Seconds())
+		logRequest(o, c, status, took)
 		return nil
 	}
 }
