@@ -107,3 +107,9 @@ load: $(K6) ## run a load scenario against make up and verify it: SCENARIO=flash
 	@base=$${PORT_BASE:-8000}; go run ./loadtest/cmd/load -k6=$(K6) -scenario=$(SCENARIO) -fans=$(FANS) -seats=$(SEATS) \
 		-base-url=http://127.0.0.1:$$((base+80)) -provider-url=http://127.0.0.1:$$((base+90)) \
 		-postgres-url="postgres://fairgate:fairgate@127.0.0.1:$$((base+32))/fairgate?sslmode=disable" $(LOAD_ARGS)
+
+BENCH_PORT_BASE ?= 23000
+
+.PHONY: bench
+bench: stack-command ## measure the system against its baselines, twenty minutes; ONLY=holds,status for some rows, PROFILE=1
+	@go run ./loadtest/cmd/bench -k6=$(K6) -only="$(ONLY)" -port-base=$(BENCH_PORT_BASE) $(if $(PROFILE),-profile) $(BENCH_ARGS)
