@@ -10,6 +10,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/config"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
 // Config is the settings of the booking API.
@@ -27,6 +28,7 @@ type Config struct {
 	PostgresURL   config.Secret `env:"POSTGRES_URL" envDefault:"postgres://fairgate:fairgate@127.0.0.1:8032/fairgate?sslmode=disable"` // the truth
 	PostgresConns int32         `env:"POSTGRES_CONNS" envDefault:"12"`                                                                 // connections of this process
 	Redis         redisx.Settings
+	Tracing       tracing.Settings
 
 	PublicURL    string `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080"`                           // what a fan's browser shows
 	QueueJWKSURL string `env:"QUEUE_JWKS_URL" envDefault:"http://127.0.0.1:8080/.well-known/jwks.json"` // the gateway's keys of entry passes
@@ -78,6 +80,7 @@ func (c *Config) Validate() error {
 	check(c.SignUpsPerMinute > 0, "SIGN_UPS_PER_MINUTE: must be more than 0")
 	check(c.DrainDelay >= 0, "DRAIN_DELAY: must not be negative")
 	check(c.MaxStreams >= 0, "MAX_STREAMS: must not be negative")
+	faults = append(faults, c.Tracing.Validate())
 	if _, err := httpd.ParseProxies(c.TrustedProxies); err != nil {
 		faults = append(faults, fmt.Errorf("TRUSTED_PROXIES: %w", err))
 	}

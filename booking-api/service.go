@@ -40,6 +40,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/password"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 	"github.com/fairgate/fairgate/shared/queue"
 	"github.com/fairgate/fairgate/shared/queue/queuepg"
 	"github.com/fairgate/fairgate/shared/queue/queueredis"
@@ -58,6 +59,7 @@ type Service struct {
 	metrics *prometheus.Registry
 	pool    *pgxpool.Pool
 	redis   redis.UniversalClient
+	tracer  *tracing.Tracer
 	seats   *booking.Availability
 	bell    *notifyredis.Bell
 	wakes   *bookingredis.Wakes
@@ -72,6 +74,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams), drain: httpd.NewDrain(cfg.DrainDelay)}
 	var err error
 	if s.pool, err = postgres.Open(ctx, cfg.PostgresURL.Reveal(), cfg.PostgresConns); err != nil {
+		return nil, err
+	}
+	if s.tracer, err = tracing.New(ctx, cfg.Tracing, "booking-api", log); err != nil {
 		return nil, err
 	}
 	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
@@ -120,6 +125,7 @@ func (s *Service) wire() error {
 	})
 	api.Register(s.app, api.Options{
 		Accounts: accounts, Catalogue: shop, Bookings: bookings, Holds: holds, HoldKey: holdKey, Availability: s.seats,
+		Tracer: s.tracer, Quiet: api.IsCrowded,
 		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Streams: s.streams,
 		Clock: system, Log: s.log, Development: s.development(shop), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
 		TossClientKey: cfg.TossClientKey, PaymentWindowURL: cfg.paymentWindow(),
@@ -216,6 +222,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.log.InfoContext(ctx, "stopped")
 	return err
 }
+	s.tracer.Close(ctx)
 
 // checks names what the API is not ready without. Holds and reads go on without
 // Redis, so it is not among them.

@@ -10,6 +10,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/config"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
 // Config is the settings of the queue gateway.
@@ -24,7 +25,8 @@ type Config struct {
 	// TrustedProxies are the addresses or networks whose X-Forwarded-* headers count.
 	TrustedProxies []string `env:"TRUSTED_PROXIES" envSeparator:","`
 
-	Redis redisx.Settings
+	Redis   redisx.Settings
+	Tracing tracing.Settings
 
 	PublicURL       string        `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080"`      // what a fan's browser shows
 	BookingAPIURL   string        `env:"BOOKING_API_URL" envDefault:"http://127.0.0.1:8081"` // everything else is proxied there
@@ -63,6 +65,7 @@ func (c *Config) Validate() error {
 	check(c.DrainDelay >= 0, "DRAIN_DELAY: must not be negative")
 	check(c.MaxStreams >= 0, "MAX_STREAMS: must not be negative")
 	check(c.JoinsPerMinute > 0, "JOINS_PER_MINUTE: must be more than 0")
+	faults = append(faults, c.Tracing.Validate())
 	if _, err := httpd.ParseProxies(c.TrustedProxies); err != nil {
 		faults = append(faults, fmt.Errorf("TRUSTED_PROXIES: %w", err))
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/jwks"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 	"github.com/fairgate/fairgate/shared/queue"
 	"github.com/fairgate/fairgate/shared/queue/queueredis"
 )
@@ -45,6 +46,7 @@ type Service struct {
 	front   *queueredis.Front
 	lines   *lines
 	proxy   *proxy.Proxy
+	tracer  *tracing.Tracer
 	streams *httpd.Streams
 	drain   *httpd.Drain
 	ready   []httpd.Check
@@ -56,6 +58,9 @@ type Service struct {
 func New(_ context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams), drain: httpd.NewDrain(cfg.DrainDelay)}
 	var err error
+	if s.tracer, err = tracing.New(ctx, cfg.Tracing, "queue-gateway", log); err != nil {
+		return nil, err
+	}
 	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
 		return nil, err
 	}
@@ -108,6 +113,7 @@ func (s *Service) wireRoutes() error {
 		}, func() float64 { return float64(s.streams.Open()) }))
 	s.app = httpd.New(httpd.Options{
 		Name: "queue-gateway", Log: s.log, Metrics: s.metrics, BodyLimit: proxiedBodyLimit, StreamBody: true,
+		Tracer: s.tracer, Quiet: api.IsCrowded,
 		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout, Drain: s.drain,
 	})
 	routes.Register(s.app)
@@ -142,6 +148,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if runErr := group.Wait(); err == nil {
 		err = runErr
 	}
+	s.tracer.Close(ctx)
 	s.log.InfoContext(ctx, "stopped")
 	return err
 }

@@ -18,6 +18,9 @@ var hopByHop = []string{
 // ours are written by this proxy; what a caller says there is not believed.
 var ours = []string{"Forwarded", "X-Real-Ip", "Host", "Content-Length", "Expect"}
 
+// ofTraces say which trace a request belongs to; strangers have no say in that.
+var ofTraces = []string{"Traceparent", "Tracestate", "Baggage"}
+
 func forwardedHeader(c *fiber.Ctx) http.Header {
 	header := make(http.Header, 16)
 	for key, value := range c.Request().Header.All() {
@@ -26,6 +29,11 @@ func forwardedHeader(c *fiber.Ctx) http.Header {
 	removeHopByHop(header)
 	for _, name := range ours {
 		header.Del(name)
+	}
+	if !c.IsProxyTrusted() {
+		for _, name := range ofTraces {
+			header.Del(name)
+		}
 	}
 	if header.Get(fiber.HeaderUserAgent) == "" {
 		header[fiber.HeaderUserAgent] = []string{""} // or the client would add its own

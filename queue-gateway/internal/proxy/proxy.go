@@ -20,6 +20,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
 const (
@@ -95,6 +96,10 @@ func (p *Proxy) Handle(c *fiber.Ctx) error {
 	if err != nil {
 		cancel()
 		return errs.New(errs.Malformed, "bad_request", "The address cannot be read.").Because(err)
+	}
+	traced, span := tracing.Start(c.UserContext(), "ask the booking API", tracing.Client)
+	if parent := tracing.Parent(traced); parent != "" {
+		request.Header.Set(tracing.Header, parent)
 	}
 	response, err := p.breaker.do(request, p.transport.RoundTrip)
 	complete := body.detach()

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -132,11 +133,17 @@ func New(ctx context.Context, s Settings, service string, log *slog.Logger) (*Tr
 	return &Tracer{provider: provider, tracer: provider.Tracer(scope)}, nil
 }
 
-// Close sends what is left until ctx ends.
+// closeTime is for sending what is left.
+const closeTime = 2 * time.Second
+
+// Close sends what is left, for at most 2 s, also when ctx has ended.
 func (t *Tracer) Close(ctx context.Context) {
-	if t != nil {
-		_ = t.provider.Shutdown(ctx) // the exporter has said what is to be said
+	if t == nil {
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	_ = t.provider.Shutdown(ctx) // the exporter has said what is to be said
 }
 
 // Start begins a span that goes on with the caller's trace, or begins one when parent
