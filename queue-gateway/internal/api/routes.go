@@ -23,7 +23,15 @@ func (a *API) Register(app *fiber.App) {
 	for _, prefix := range []string{"/v1/queues/*", "/v1/admin/queues/*", "/q/*"} {
 		app.All(prefix, httpd.LimitBody(bodyLimit), func(*fiber.Ctx) error { return fiber.ErrNotFound })
 	}
-	app.Use(a.Proxy.Handle)
+	app.All("/*", a.Proxy.Handle)
+}
+
+// IsCrowded reports whether a request is of a kind that a whole crowd sends within
+// seconds: about a place in a line, or for seats.
+func IsCrowded(c *fiber.Ctx) bool {
+	path := c.Path()
+	return strings.HasPrefix(path, "/v1/queues/") || strings.HasPrefix(path, "/q/") ||
+		strings.HasSuffix(path, "/holds") || strings.HasPrefix(path, "/v1/holds/")
 }
 
 func (a *API) routes() []route {

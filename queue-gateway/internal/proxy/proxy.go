@@ -102,6 +102,7 @@ func (p *Proxy) Handle(c *fiber.Ctx) error {
 		request.Header.Set(tracing.Header, parent)
 	}
 	response, err := p.breaker.do(request, p.transport.RoundTrip)
+	span.End(&err)
 	complete := body.detach()
 	if complete {
 		httpd.BodyRead(c, nil)
