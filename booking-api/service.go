@@ -83,7 +83,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 		return nil, err
 	}
 	s.bell = notifyredis.NewBell(s.redis, cfg.Redis.Prefix)
-	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		postgres.PoolMetrics(s.pool), redisx.PoolMetrics(s.redis))
+	s.metrics.MustRegister(s.streams.Metrics()...)
 	return s, s.wire()
 }
 

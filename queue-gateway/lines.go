@@ -33,6 +33,7 @@ type lines struct {
 	*queueredis.Front
 	hub  *hub.Hub
 	held func() bool
+	told *promises
 
 	mu     sync.Mutex
 	shaped map[string]shapedStatus
@@ -50,8 +51,8 @@ var (
 	_ hub.Lines = (*lines)(nil)
 )
 
-func newLines(front *queueredis.Front, held func() bool) *lines {
-	l := &lines{Front: front, held: held, shaped: map[string]shapedStatus{}}
+func newLines(front *queueredis.Front, held func() bool, told *promises) *lines {
+	l := &lines{Front: front, held: held, told: told, shaped: map[string]shapedStatus{}}
 	l.hub = hub.New(l)
 	return l
 }

@@ -96,7 +96,7 @@ func (s *Service) wireRoutes() error {
 	s.front = queueredis.NewFront(store, s.log, system)
 	held := func() bool { return !s.proxy.Healthy() }
 	s.front.HoldWhile(held)
-	s.lines = newLines(s.front, held)
+	s.lines = newLines(s.front, held, newPromises(system, s.metrics))
 	routes, err := api.New(api.Config{
 		Lines: s.lines, Operator: operator{store, s.front},
 		Tokens: tokens, Passes: queue.NewPassMinter(signer, system), PassKeys: signer.Public(),
@@ -108,13 +108,12 @@ func (s *Service) wireRoutes() error {
 		return err
 	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newLineMetrics(s.front), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "fairgate_queue_streams_open", Help: "Open event streams of waiting fans.",
-		}, func() float64 { return float64(s.streams.Open()) }))
+		newLineMetrics(s.front), redisx.PoolMetrics(s.redis))
+	s.metrics.MustRegister(s.streams.Metrics()...)
 	s.app = httpd.New(httpd.Options{
 		Name: "queue-gateway", Log: s.log, Metrics: s.metrics, BodyLimit: proxiedBodyLimit, StreamBody: true,
-		Tracer: s.tracer, Quiet: api.IsCrowded,
 		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout, Drain: s.drain,
+		Tracer: s.tracer, Quiet: api.IsCrowded,
 	})
 	routes.Register(s.app)
 	return nil
@@ -136,6 +135,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error { return s.front.Run(background) })
 	group.Go(func() error { s.lines.hub.Run(background); return nil })
+	group.Go(func() error { s.lines.told.run(background, s.lines.stand); return nil })
 	group.Go(func() error { s.proxy.Watch(background); return nil })
 	serving, serveCtx := errgroup.WithContext(ctx)
 	serving.Go(func() error { return httpd.ServeAdmin(serveCtx, s.cfg.AdminAddr, s.metrics, s.ready, s.cfg.PProf) })

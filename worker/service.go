@@ -15,11 +15,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/booking/bookingpg"
+	"github.com/fairgate/fairgate/shared/booking/bookingprom"
 	"github.com/fairgate/fairgate/shared/booking/bookingredis"
 	"github.com/fairgate/fairgate/shared/booking/toss"
 	"github.com/fairgate/fairgate/shared/catalogue/cataloguepg"
@@ -72,7 +72,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
 		return nil, err
 	}
-	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		postgres.PoolMetrics(s.pool), redisx.PoolMetrics(s.redis))
 	return s, s.wire()
 }
 
@@ -93,9 +94,10 @@ func (s *Service) wire() error {
 	s.jobs = run.NewJobs(s.lead, s.finish(), s.log, s.metrics)
 	s.due = schedule.Table(schedule.Deps{
 		Bookings: bookings, SweepHolds: claims.SweepLapsed, Metrics: s.metrics,
-		Lines:     schedule.Lines{Live: lines, Mirror: queuepg.New(s.pool)},
-		SoldOut:   schedule.SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Clock: clock.System{}},
-		OutboxLag: func(ctx context.Context) (int, time.Duration, error) { return outbox.Lag(ctx, s.pool) },
+		Lines:       schedule.Lines{Live: lines, Mirror: queuepg.New(s.pool)},
+		SoldOut:     schedule.SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Clock: clock.System{}},
+		OutboxLag:   func(ctx context.Context) (int, time.Duration, error) { return outbox.Lag(ctx, s.pool) },
+		QueueDepths: s.broker.Depths, Pending: bookingpg.New(s.pool).Pending,
 	})
 	return nil
 }
@@ -109,14 +111,13 @@ func (s *Service) bookings() (*booking.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	alarms := promauto.With(s.metrics).NewCounterVec(prometheus.CounterOpts{
-		Name: "fairgate_booking_alarms_total", Help: "What an operator must look at, by kind.",
-	}, []string{"kind"})
+	alarms := newAlarms(s.metrics)
 	seats := bookingredis.New(s.redis, s.cfg.Redis.Prefix)
 	return booking.NewService(booking.Options{
-		Store: bookingpg.New(s.pool), Feed: seats, Wakes: bookingredis.NewWakes(seats),
-		Provider: toss.New(s.cfg.TossBaseURL, s.cfg.TossSecretKey.Reveal(), 0), ProviderName: providerName,
-		Tickets: tickets, Log: s.log, Alarm: func(kind string) { alarms.WithLabelValues(kind).Inc() },
+		Store: bookingprom.Observe(bookingpg.New(s.pool), s.metrics), Feed: seats, Wakes: bookingredis.NewWakes(seats),
+		Provider:     bookingprom.ObserveProvider(toss.New(s.cfg.TossBaseURL, s.cfg.TossSecretKey.Reveal(), 0), s.metrics),
+		ProviderName: providerName,
+		Tickets:      tickets, Log: s.log, Alarm: alarms.ring,
 	}), nil
 }
 
@@ -129,19 +130,20 @@ func (s *Service) consumers(bookings *booking.Service, lines *queueredis.Store) 
 	if err != nil {
 		return nil, err
 	}
+	deliveries := newDeliveries(s.metrics)
 	courier := notify.NewCourier(notifypg.NewDeliveries(s.pool), deliveryLease)
 	inbox := notify.NewInbox(notifypg.NewStore(s.pool), notifyredis.NewBell(s.redis, s.cfg.Redis.Prefix))
 	slack := consume.Slack{Writer: writer, Courier: courier}
 	if s.cfg.SlackWebhookURL != "" {
-		slack.Post = slackhook.New(s.cfg.SlackWebhookURL).Post
+		slack.Post = counted(deliveries, "slack", slackhook.New(s.cfg.SlackWebhookURL).Post)
 	}
 	return consume.Table(consume.Handlers{
 		Payments: consume.Payments{Execute: bookings.ExecuteConfirm},
 		Tickets:  consume.Tickets{Issue: bookings.IssueTickets},
 		Line:     consume.Line{Sessions: lines},
-		Mail:     consume.Mail{Writer: writer, Courier: courier, Send: mailer.Send},
+		Mail:     consume.Mail{Writer: writer, Courier: courier, Send: counted(deliveries, "mail", mailer.Send)},
 		Slack:    slack,
-		Push:     consume.Push{Writer: writer, Tell: inbox.Tell},
+		Push:     consume.Push{Writer: writer, Tell: counted(deliveries, "push", inbox.Tell)},
 	}), nil
 }
 

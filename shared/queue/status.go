@@ -43,6 +43,8 @@ type Figures struct {
 	Lapsed   uint64 `json:"lapsed"`
 	Exited   uint64 `json:"exited"` // sessions ended, for whatever reason
 	Finished uint64 `json:"finished"`
+	// Abandoned counts removals of places that nobody looked at; some come back.
+	Abandoned uint64 `json:"abandoned"`
 
 	NoShowShare       float64 `json:"no_show_share"`         // 0 … 1, of recent offers
 	ClaimDelay        float64 `json:"claim_delay_seconds"`   // of recent claims

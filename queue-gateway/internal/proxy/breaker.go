@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/sony/gobreaker/v2"
 )
 
@@ -25,17 +26,27 @@ var errCaller = errors.New("the caller's body cannot be read")
 type breaker struct {
 	circuit    *gobreaker.CircuitBreaker[*http.Response]
 	slow       time.Duration
+	requests   *prometheus.CounterVec
 	lastAnswer atomic.Int64 // Unix nanoseconds
 	unreached  atomic.Int64 // requests in a row without any answer
 }
 
 func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registerer) *breaker {
-	state := prometheus.NewGauge(prometheus.GaugeOpts{
+	factory := promauto.With(metrics)
+	state := factory.NewGauge(prometheus.GaugeOpts{
 		Name: "fairgate_upstream_breaker_state",
 		Help: "The breaker in front of the booking API: 0 closed, 1 half open, 2 open.",
 	})
-	metrics.MustRegister(state)
-	b := &breaker{slow: slow}
+	trips := factory.NewCounter(prometheus.CounterOpts{
+		Name: "fairgate_upstream_breaker_trips_total", Help: "Times that the breaker has opened.",
+	})
+	b := &breaker{slow: slow, requests: factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "fairgate_upstream_requests_total",
+		Help: "Requests handed to the booking API, by outcome: answered, slow, fault (5xx), unreached, refused (by the breaker), caller (its body could not be read).",
+	}, []string{"outcome"})}
+	for _, outcome := range []string{"answered", "slow", "fault", "unreached", "refused", "caller"} {
+		b.requests.WithLabelValues(outcome)
+	}
 	b.circuit = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
 		Name:         "booking-api",
 		MaxRequests:  3,
@@ -48,6 +59,9 @@ func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registe
 		IsExcluded: func(err error) bool { return errors.Is(err, errCaller) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			state.Set(float64(to))
+			if to == gobreaker.StateOpen {
+				trips.Inc()
+			}
 			log.Warn("upstream breaker", "from", from.String(), "to", to.String())
 		},
 	})
@@ -83,11 +97,28 @@ func (b *breaker) do(request *http.Request, send func(*http.Request) (*http.Resp
 		}
 		return response, nil
 	})
+	b.requests.WithLabelValues(outcomeOf(err)).Inc()
 	if response != nil {
 		b.lastAnswer.Store(time.Now().UnixNano())
 		return response, nil
 	}
 	return nil, err
+}
+
+func outcomeOf(err error) string {
+	switch {
+	case err == nil:
+		return "answered"
+	case errors.Is(err, errSlow):
+		return "slow"
+	case errors.Is(err, errFault):
+		return "fault"
+	case errors.Is(err, errCaller):
+		return "caller"
+	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+		return "refused"
+	}
+	return "unreached"
 }
 
 // mayTakeLong reports whether a late answer is no sign of trouble: what was asked

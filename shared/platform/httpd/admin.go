@@ -12,6 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
+// scrapeTimeout is less than Prometheus waits.
+const scrapeTimeout = 4 * time.Second
+
 // Check is one dependency without which a service is not ready.
 type Check struct {
 	Name  string
@@ -41,7 +44,11 @@ func ServeAdmin(ctx context.Context, addr string, metrics prometheus.Gatherer, c
 		states, ready := Readiness(r.Context(), checks)
 		writeStates(w, states, ready)
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	// What can be collected is better than nothing: one broken collector must not
+	// blind the operator.
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, Timeout: scrapeTimeout,
+	}))
 	if profiling {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -57,7 +58,8 @@ func (e *Events) line(field string, value []byte) {
 
 // Streams is the set of a server's open streams, with a limit on their number.
 type Streams struct {
-	limit int
+	limit   int
+	refused atomic.Int64
 
 	mu      sync.Mutex
 	open    int
@@ -92,6 +94,7 @@ func (s *Streams) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped || s.open >= s.limit {
+		s.refused.Add(1)
 		return false
 	}
 	s.open++

@@ -186,9 +186,12 @@ func observe(o Options) fiber.Handler {
 	}
 }
 
+// routeOf returns the pattern of the route. What no route took ends at a middleware,
+// whose pattern is that of the home page.
 func routeOf(c *fiber.Ctx, status int) string {
-	if status == fiber.StatusNotFound || status == fiber.StatusMethodNotAllowed {
+	path := c.Route().Path
+	if path == "/" && (status == fiber.StatusNotFound || status == fiber.StatusMethodNotAllowed) {
 		return "none"
 	}
-	return c.Route().Path
+	return path
 }

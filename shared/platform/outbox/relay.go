@@ -62,7 +62,7 @@ type Relay struct {
 // NewRelay returns a relay. A nil registerer registers no metrics.
 func NewRelay(pool *pgxpool.Pool, publisher Publisher, log *slog.Logger, registerer prometheus.Registerer) *Relay {
 	factory := promauto.With(registerer)
-	return &Relay{
+	r := &Relay{
 		pool: pool, publisher: publisher, log: log,
 		published: factory.NewCounter(prometheus.CounterOpts{
 			Name: "fairgate_outbox_published_total",
@@ -73,6 +73,9 @@ func NewRelay(pool *pgxpool.Pool, publisher Publisher, log *slog.Logger, registe
 			Help: "Events that could not be published and were kept, by reason (unroutable, unconfirmed).",
 		}, []string{"reason"}),
 	}
+	r.failed.WithLabelValues("unroutable")
+	r.failed.WithLabelValues("unconfirmed")
+	return r
 }
 
 // Run relays with n pollers until ctx ends.

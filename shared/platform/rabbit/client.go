@@ -40,6 +40,7 @@ func New(url string, topology Topology, log *slog.Logger, registerer prometheus.
 		log:        log,
 		metrics:    newMetrics(registerer),
 	}
+	c.metrics.begin(topology)
 	c.gauge(registerer, c.publishing)
 	c.gauge(registerer, c.consuming)
 	return c
@@ -64,11 +65,25 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 	}
 }
 
+// begin shows what has not happened yet as 0, so that the first time shows as an
+// increase.
+func (m metrics) begin(topology Topology) {
+	for _, outcome := range []string{"confirmed", "unroutable", "rejected", "lost"} {
+		m.published.WithLabelValues(ExchangeEvents, outcome)
+	}
+	for _, queue := range topology.Queues {
+		m.duration.WithLabelValues(queue.Name)
+		for _, fate := range []verdict{ack, retry, park} {
+			m.handled.WithLabelValues(queue.Name, string(fate))
+		}
+	}
+}
+
 func (c *Client) gauge(registerer prometheus.Registerer, conn *connection) {
 	promauto.With(registerer).NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        "fairgate_message_broker_connected",
-		Help:        "1 while the connection to the broker is up.",
-		ConstLabels: prometheus.Labels{"connection": conn.name},
+		Name:        "fairgate_message_broker_connections",
+		Help:        "1 while the connection to the broker is up, by what it is for (publish, consume).",
+		ConstLabels: prometheus.Labels{"use": conn.name},
 	}, func() float64 {
 		if _, err := conn.get(); err != nil {
 			return 0

@@ -41,6 +41,7 @@ type Jobs struct {
 	items    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	success  *prometheus.GaugeVec
+	leading  prometheus.Gauge
 }
 
 // NewJobs returns a runner. Runs in hand when it is stopped have that
@@ -62,6 +63,9 @@ func NewJobs(lead Lead, finish time.Duration, log *slog.Logger, registerer prome
 		success: factory.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "fairgate_job_last_success_timestamp_seconds", Help: "When the job last succeeded in this process.",
 		}, []string{"job"}),
+		leading: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "fairgate_job_leading_processes", Help: "1 while this process leads: it runs the jobs that only one may run.",
+		}),
 	}
 }
 
@@ -69,6 +73,7 @@ func NewJobs(lead Lead, finish time.Duration, log *slog.Logger, registerer prome
 func (j *Jobs) Run(ctx context.Context, jobs []Job) error {
 	var everywhere, leaderOnly []Job
 	for _, job := range jobs {
+		j.runs.WithLabelValues(job.Name, "failed") // shows as 0 until the first time
 		if job.Everywhere {
 			everywhere = append(everywhere, job)
 		} else {
@@ -78,7 +83,11 @@ func (j *Jobs) Run(ctx context.Context, jobs []Job) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() { j.repeat(ctx, context.WithoutCancel(ctx), everywhere) })
-	return j.lead(ctx, func(stop, held context.Context) { j.repeat(stop, held, leaderOnly) })
+	return j.lead(ctx, func(stop, held context.Context) {
+		j.leading.Set(1)
+		defer j.leading.Set(0)
+		j.repeat(stop, held, leaderOnly)
+	})
 }
 
 // repeat runs jobs side by side until stop ends. A run in hand is cut off when held

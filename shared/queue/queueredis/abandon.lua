@@ -10,4 +10,5 @@ for i = 3, #ARGV do
     removed = removed + 1
   end
 end
+if removed > 0 then call('HINCRBY', FLOW, 'abandoned', removed) end
 return {OK, removed}

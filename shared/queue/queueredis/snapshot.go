@@ -24,7 +24,7 @@ type Snapshot struct {
 
 // Snapshot reads a line. Error: ErrLineNotFound.
 func (s *Store) Snapshot(ctx context.Context, sale string) (Snapshot, error) {
-	gauges := []any{"serving", "joined", "offers", "claims", "entered", "lapsed", "exited", "finished", "no_show", "delay", "correction"}
+	gauges := []any{"serving", "joined", "offers", "claims", "entered", "lapsed", "exited", "finished", "no_show", "delay", "correction", "abandoned"}
 	r, err := s.run(ctx, s.scripts.snapshot, sale, 0, gauges...)
 	if err != nil {
 		return Snapshot{}, err
@@ -54,6 +54,6 @@ func figures(r reply) queue.Figures {
 		Waiting: count(2), Offered: count(3), Ready: count(4), Active: count(5), Serving: serving,
 		Joined: count(7), Offers: count(8), Claims: count(9), Entered: count(10),
 		Lapsed: count(11), Exited: count(12), Finished: count(13),
-		NoShowShare: r.float(14), ClaimDelay: r.float(15), Correction: r.float(16),
+		NoShowShare: r.float(14), ClaimDelay: r.float(15), Correction: r.float(16), Abandoned: count(17),
 	}
 }

@@ -8,14 +8,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/platform/rabbit"
 	"github.com/fairgate/fairgate/shared/platform/run"
 )
 
 // Bookings is what the jobs ask of bookings; see booking.Service.
 type Bookings interface {
 	ExpireDue(ctx context.Context, limit int) (int, error)
-	ReconcileDue(ctx context.Context) (int, error)
-	SendDueRefunds(ctx context.Context) (int, error)
+	ReconcileDue(ctx context.Context) (booking.Looked, error)
+	SendDueRefunds(ctx context.Context) (booking.Looked, error)
 	ForgetKeys(ctx context.Context, limit int) (int, error)
 	Violations(ctx context.Context) (map[string]int, error)
 }
@@ -29,7 +31,11 @@ type Deps struct {
 	SoldOut    SoldOut
 	// OutboxLag returns how many events wait, and how long the oldest has.
 	OutboxLag func(ctx context.Context) (events int, oldest time.Duration, err error)
-	Metrics   prometheus.Registerer
+	// QueueDepths returns what waits in the broker; rabbit.ErrDown without one.
+	QueueDepths func(ctx context.Context) ([]rabbit.Depth, error)
+	// Pending returns the money whose outcome is not known yet.
+	Pending func(ctx context.Context) ([]booking.Pending, error)
+	Metrics prometheus.Registerer
 }
 
 // limit of one batch, which is one transaction; a run takes batches until nothing is
@@ -40,14 +46,24 @@ const limit = 500
 func Table(d Deps) []run.Job {
 	return []run.Job{
 		{Name: "expire_bookings", Every: time.Second, Do: batches(d.Bookings.ExpireDue)},
-		{Name: "reconcile_payments", Every: time.Second, Timeout: time.Minute, Do: counted(d.Bookings.ReconcileDue)},
-		{Name: "send_refunds", Every: time.Second, Timeout: time.Minute, Do: counted(d.Bookings.SendDueRefunds)},
+		{Name: "reconcile_payments", Every: time.Second, Timeout: 5 * time.Minute, Do: looked(d.Bookings.ReconcileDue)},
+		{Name: "send_refunds", Every: time.Second, Timeout: 5 * time.Minute, Do: looked(d.Bookings.SendDueRefunds)},
 		{Name: "sweep_holds", Every: 10 * time.Second, Do: batches(d.SweepHolds)},
 		{Name: "forget_idempotency_keys", Every: time.Minute, Do: batches(d.Bookings.ForgetKeys)},
 		{Name: "check_invariants", Every: 15 * time.Second, Do: invariants(d.Bookings.Violations, d.Metrics)},
 		{Name: "keep_lines", Every: time.Second, Do: d.Lines.keep},
 		{Name: "mark_sold_out", Every: time.Second, Do: d.SoldOut.mark},
 		{Name: "measure_outbox", Every: 5 * time.Second, Everywhere: true, Do: outboxLag(d.OutboxLag, d.Metrics)},
+		{Name: "measure_queues", Every: 5 * time.Second, Timeout: 10 * time.Second, Everywhere: true, Do: queueDepths(d.QueueDepths, d.Metrics)},
+		{Name: "measure_money", Every: 5 * time.Second, Everywhere: true, Do: pendingMoney(d.Pending, d.Metrics)},
+	}
+}
+
+// looked makes a job of looks at the payment provider.
+func looked(f func(ctx context.Context) (booking.Looked, error)) func(context.Context) (run.Tally, error) {
+	return func(ctx context.Context) (run.Tally, error) {
+		l, err := f(ctx)
+		return run.Tally{Selected: l.Taken, Done: l.Taken - l.Failed, Failed: l.Failed}, err
 	}
 }
 
