@@ -23,13 +23,17 @@ func (s System) environ(of service) []string {
 			settings[name] = value
 		}
 	}
-	for name, value := range defaults(s.Backends.Ports) {
+	reached := s.Backends
+	if s.Detoured {
+		reached.Ports = reached.Ports.detoured()
+	}
+	for name, value := range defaults(reached.Ports) {
 		if _, ok := settings[name]; !ok {
 			settings[name] = value
 		}
 	}
 	for _, need := range of.needs {
-		maps.Copy(settings, need(s.Backends))
+		maps.Copy(settings, need(reached))
 	}
 	maps.Copy(settings, of.own(s.Backends.Ports, s.Backends.supervisor().dataDir()))
 	settings["ENV"] = "development"

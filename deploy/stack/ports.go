@@ -21,12 +21,47 @@ type Ports struct {
 	Postgres, Redis                     int
 	RabbitMQ, RabbitMQUI                int
 	RabbitMQDist, EPMD                  int
+
+	Instances     [instances]Instance // of the services of a Paired system
+	BalancerStats int                 // of a Paired system
+	Detours       Detours             // of a Detoured system
+}
+
+// instances is how many of each service a Paired system has.
+const instances = 2
+
+// Instance is the ports of one of several gateways, APIs and workers.
+type Instance struct{ Gateway, API, GatewayAdmin, APIAdmin, WorkerAdmin int }
+
+// Detours are where the services of a Detoured system reach the backends and the
+// provider: whoever listens there decides what the network is like.
+type Detours struct{ Postgres, Redis, RabbitMQ, Toss int }
+
+// instance returns the ports as the ith instance of each service sees them.
+func (p Ports) instance(i int) Ports {
+	of := p.Instances[i]
+	p.Gateway, p.API = of.Gateway, of.API
+	p.GatewayAdmin, p.APIAdmin, p.WorkerAdmin = of.GatewayAdmin, of.APIAdmin, of.WorkerAdmin
+	return p
+}
+
+// detoured returns the ports as the services of a Detoured system see them.
+func (p Ports) detoured() Ports {
+	p.Postgres, p.Redis, p.RabbitMQ, p.Toss = p.Detours.Postgres, p.Detours.Redis, p.Detours.RabbitMQ, p.Detours.Toss
+	return p
 }
 
 // PortsFrom lays out a stack's ports above base.
 func PortsFrom(base int) Ports {
+	var several [instances]Instance
+	for i := range several {
+		first := base + 40 + 10*i
+		several[i] = Instance{Gateway: first, API: first + 1, GatewayAdmin: first + 2, APIAdmin: first + 3, WorkerAdmin: first + 4}
+	}
 	return Ports{
-		Base:    base,
+		Base:      base,
+		Instances: several, BalancerStats: base + 45,
+		Detours: Detours{Postgres: base + 60, Redis: base + 61, RabbitMQ: base + 62, Toss: base + 63},
 		Catcher: base + 25, SMTP: base + 26,
 		Postgres: base + 32,
 		RabbitMQ: base + 72, RabbitMQUI: base + 73, RabbitMQDist: base + 74, EPMD: base + 75,
@@ -60,8 +95,13 @@ func FreePortBase(start int) (int, error) {
 }
 
 func (p Ports) all() []int {
-	return []int{p.Gateway, p.API, p.GatewayAdmin, p.APIAdmin, p.WorkerAdmin, p.Toss, p.Catcher, p.SMTP,
-		p.Postgres, p.Redis, p.RabbitMQ, p.RabbitMQUI, p.RabbitMQDist, p.EPMD}
+	all := []int{p.Gateway, p.API, p.GatewayAdmin, p.APIAdmin, p.WorkerAdmin, p.Toss, p.Catcher, p.SMTP,
+		p.Postgres, p.Redis, p.RabbitMQ, p.RabbitMQUI, p.RabbitMQDist, p.EPMD,
+		p.BalancerStats, p.Detours.Postgres, p.Detours.Redis, p.Detours.RabbitMQ, p.Detours.Toss}
+	for _, of := range p.Instances {
+		all = append(all, of.Gateway, of.API, of.GatewayAdmin, of.APIAdmin, of.WorkerAdmin)
+	}
+	return all
 }
 
 func (p Ports) taken() []int {

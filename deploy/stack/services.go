@@ -9,7 +9,9 @@ import (
 // A service is a program of Fairgate that "up" builds, starts and watches.
 type service struct {
 	name  string
-	pkg   string                                // below the project folder
+	pkg   string // below the project folder
+	path  string // instead of pkg: a program of the machine
+	args  []string
 	ports func(Ports) []int                     // what it listens on
 	ready func(Ports) string                    // answers 200 once it can work
 	needs []need                                // what its environment holds beside addresses

@@ -19,6 +19,8 @@ type System struct {
 	Root     string // the project folder
 	Backends Backends
 	Mode     Mode
+	Shape    Shape
+	Detoured bool // the services reach the backends and the provider through Ports.Detours
 	Out      io.Writer
 }
 
@@ -26,6 +28,9 @@ func (s System) sup() supervisor     { return s.Backends.supervisor() }
 func (s System) progress() *Progress { return s.Backends.Progress }
 
 func (s System) binary(of service) string {
+	if of.path != "" {
+		return of.path
+	}
 	return filepath.Join(s.Root, ".run", "bin", filepath.Base(of.pkg))
 }
 
@@ -43,7 +48,7 @@ func (s System) Up(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := inParallel(services(), func(of service) error { return s.serve(ctx, of) }); err != nil {
+	if err := inParallel(s.services(), func(of service) error { return s.serve(ctx, of) }); err != nil {
 		return err
 	}
 	return s.awaitLine(ctx)
@@ -53,7 +58,7 @@ func (s System) Up(ctx context.Context) error {
 // has waited for a build.
 func (s System) claimPorts() error {
 	var errs []error
-	for _, of := range services() {
+	for _, of := range s.services() {
 		if _, running := s.sup().find(of.name); !running {
 			errs = append(errs, claim(of.name, of.ports(s.Backends.Ports)...))
 		}
@@ -86,7 +91,7 @@ func (s System) awaitLine(ctx context.Context) error {
 		return err
 	}
 	return s.progress().Do("line", demoSale+" is open", func() error {
-		return s.sup().await(ctx, "worker", readyLimit, func(context.Context) error { return getOK(request) })
+		return s.sup().await(ctx, s.firstWorker(), readyLimit, func(context.Context) error { return getOK(request) })
 	})
 }
 
@@ -133,7 +138,7 @@ func (s System) migrate(ctx context.Context, verb string) error {
 
 // serve makes sure that a service runs as it would be started now.
 func (s System) serve(ctx context.Context, of service) error {
-	p := program{name: of.name, path: s.binary(of), env: s.environ(of), dir: s.Root}
+	p := program{name: of.name, path: s.binary(of), args: of.args, env: s.environ(of), dir: s.Root}
 	running, ok := s.sup().find(of.name)
 	if ok && running.fingerprint == p.fingerprint() {
 		s.progress().Say(of.name, "runs already")
@@ -164,7 +169,7 @@ func (s System) isReady(ctx context.Context, of service) error {
 
 // Down stops everything and waits until it is gone; the data stay.
 func (s System) Down(ctx context.Context) error {
-	err := inParallel(services(), func(of service) error {
+	err := inParallel(s.services(), func(of service) error {
 		if _, running := s.sup().find(of.name); !running {
 			return remove(s.sup().pidFile(of.name))
 		}
@@ -215,7 +220,7 @@ func (s System) Status(ctx context.Context) error {
 	for _, server := range s.Backends.all() {
 		line(server.name(), func() error { return accepts(server.ports()[0]) })
 	}
-	for _, of := range services() {
+	for _, of := range s.services() {
 		line(of.name, func() error { return s.isReady(ctx, of) })
 	}
 	if len(troubled) > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/fairgate/fairgate/deploy/stack"
@@ -19,7 +20,7 @@ const usage = `usage: stack <command>
   status     say what runs
   logs       follow the logs, or "logs <part>"
   backends   start only Postgres, Redis and RabbitMQ
-  test       run all tests on backends of their own ("-long": the minute-long ones, "-system": those of the whole system, "-pages": those in a browser)
+  test       run all tests on backends of their own ("-long": the minute-long ones, "-system": those of the whole system, "-pages": those in a browser, "-faults": those that kill and cut)
   test-env   start backends for tests by hand and print a shell's exports
   clean-env  stop what test-env started
 
@@ -36,6 +37,9 @@ func command(ctx context.Context, args []string) error {
 	}
 	switch args[0] {
 	case "test":
+		if faults := slices.Index(args, "-faults"); faults > 0 {
+			return faultTests(ctx, root, slices.Delete(args[1:], faults-1, faults))
+		}
 		return test(ctx, root, args[1:])
 	case "test-env":
 		return testEnv(ctx, root)

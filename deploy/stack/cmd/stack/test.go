@@ -214,19 +214,19 @@ func cleanEnv(ctx context.Context, root string) error {
 // a running one has is kept in its folder.
 func testSystem(root, folder string) (stack.System, error) {
 	dir := filepath.Join(root, ".run", folder)
-	base, err := testBase(dir)
+	base, err := testBase(dir, testPortBase)
 	if err != nil {
 		return stack.System{}, err
 	}
 	return system(root, dir, base, stack.Throwaway)
 }
 
-func testBase(dir string) (int, error) {
+func testBase(dir string, otherwise int) (int, error) {
 	file := portBaseFile(dir)
 	if text, err := os.ReadFile(file); err == nil {
 		return stack.ParsePortBase(string(text))
 	}
-	start, err := portBase("TEST_PORT_BASE", testPortBase)
+	start, err := portBase("TEST_PORT_BASE", otherwise)
 	if err != nil {
 		return 0, err
 	}
