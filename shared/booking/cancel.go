@@ -3,6 +3,7 @@ package booking
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -25,9 +26,9 @@ func (s *Service) Cancel(ctx context.Context, command CancelCommand) (Booking, e
 const cancelTimeout = 10 * time.Second
 
 // SendDueRefunds sends the refunds that are requested and asks about those whose
-// outcome is unknown. It returns how many it looked at.
-func (s *Service) SendDueRefunds(ctx context.Context) (int, error) {
-	return drain(ctx, s.store.LeaseRefunds, s.refund)
+// outcome is unknown.
+func (s *Service) SendDueRefunds(ctx context.Context) (Looked, error) {
+	return drain(ctx, s.width, s.store.LeaseRefunds, s.refund)
 }
 
 func (s *Service) refund(ctx context.Context, order RefundOrder) error {
@@ -77,8 +78,8 @@ func (s *Service) askRefund(ctx context.Context, order RefundOrder, absent func(
 
 func (s *Service) bookRefund(ctx context.Context, order RefundOrder, paid ProviderPayment, absent func() error) error {
 	made, ok := findCancel(paid.Cancels, order.Refund.ID)
-	if !ok {
-		made, ok = emptied(paid)
+	if !ok && paid.Status == StatusCanceled {
+		made, ok = foreignCancel(paid.Cancels, order)
 	}
 	if !ok {
 		return absent()
@@ -93,13 +94,24 @@ func (s *Service) bookRefund(ctx context.Context, order RefundOrder, paid Provid
 	return nil
 }
 
-// emptied returns the last cancel of a payment of which nothing is left: whoever
-// made it, the fan has the money, which is all that a refund wants.
-func emptied(paid ProviderPayment) (ProviderCancel, bool) {
-	if paid.Status != StatusCanceled || len(paid.Cancels) == 0 {
-		return ProviderCancel{}, false
+// foreignCancel returns the cancel that stands for a refund of ours which the provider
+// does not have, of a payment of which nothing is left: whoever made it, the fan has
+// the money, which is all that a refund wants. It is none that another refund stands
+// for, and best the one of the same amount; their order means nothing. What other
+// cancels there are is found by the look for external ones.
+func foreignCancel(cancels []ProviderCancel, order RefundOrder) (best ProviderCancel, found bool) {
+	for _, c := range cancels {
+		if RefundMark(c.Reason) != "" || slices.Contains(order.Booked, c.TransactionKey) {
+			continue
+		}
+		if c.Amount == order.Refund.Amount {
+			return c, true
+		}
+		if !found || c.Amount > best.Amount {
+			best, found = c, true
+		}
 	}
-	return paid.Cancels[len(paid.Cancels)-1], true
+	return best, found
 }
 
 func (s *Service) rejectRefund(ctx context.Context, order RefundOrder, failure Failure) error {
@@ -110,7 +122,7 @@ func (s *Service) rejectRefund(ctx context.Context, order RefundOrder, failure F
 func (s *Service) laterRefund(ctx context.Context, order RefundOrder) error {
 	age := time.Since(order.Refund.RequestedAt)
 	delay := nextLook(order.Checks, age)
-	if delay == time.Hour {
+	if age >= patience {
 		s.alarm(ctx, "refund_unknown", "refund", order.Refund.ID, "booking", order.Refund.BookingID, "age", age)
 	}
 	return s.store.RefundUnknown(ctx, order, delay)

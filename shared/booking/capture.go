@@ -180,9 +180,14 @@ func (s *Service) settle(ctx context.Context, charge Charge, v verdict) error {
 	return nil
 }
 
-// patience is how long an outcome is looked for every 30 s; then hourly, and an
-// operator is told.
-const patience = 12 * time.Minute
+// patience is how long an outcome is looked for every 30 s; then every minute, and an
+// operator is told. Longer pauses would keep a payment open long after the provider
+// is back: see also pulse.
+const (
+	patience  = 12 * time.Minute
+	usualLook = 30 * time.Second
+	lateLook  = time.Minute
+)
 
 var firstLooks = [...]time.Duration{1 * time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second}
 
@@ -190,16 +195,16 @@ var firstLooks = [...]time.Duration{1 * time.Second, 2 * time.Second, 5 * time.S
 func nextLook(checks int, age time.Duration) time.Duration {
 	switch {
 	case age >= patience:
-		return time.Hour
+		return lateLook
 	case checks < len(firstLooks):
 		return firstLooks[checks]
 	}
-	return 30 * time.Second
+	return usualLook
 }
 
 func (s *Service) postpone(ctx context.Context, charge Charge) error {
 	delay := nextLook(charge.Checks, charge.Age)
-	if delay == time.Hour {
+	if charge.Age >= patience {
 		s.alarm(ctx, "payment_unknown", "payment", charge.PaymentID, "booking", charge.BookingID, "age", charge.Age)
 	}
 	if err := s.store.Postpone(ctx, charge, delay); err != nil {

@@ -1,20 +1,12 @@
 package booking
 
-import (
-	"context"
-	"errors"
-	"sync"
-)
-
-// reconcilers is how many payments, or refunds, are looked at side by side: all of a
-// batch must fit into one lease even when the provider times out.
-const reconcilers = 8
+import "context"
 
 // ReconcileDue looks at every payment that is due: outcomes that are pending, money
-// that a webhook hints at, cancels made in the provider's console. It returns how
-// many it looked at. Several workers share the work; it needs no broker.
-func (s *Service) ReconcileDue(ctx context.Context) (int, error) {
-	return drain(ctx, s.store.LeaseDue, s.reconcile)
+// that a webhook hints at, cancels made in the provider's console. Several workers
+// share the work; it needs no broker.
+func (s *Service) ReconcileDue(ctx context.Context) (Looked, error) {
+	return drain(ctx, s.width, s.store.LeaseDue, s.reconcile)
 }
 
 func (s *Service) reconcile(ctx context.Context, charge Charge) error {
@@ -63,29 +55,4 @@ func (s *Service) reconcileUnpaid(ctx context.Context, charge Charge) error {
 		return s.store.Postpone(ctx, charge, -1)
 	}
 	return s.settle(ctx, charge, v)
-}
-
-// drain leases batches and works on them side by side until nothing is due.
-func drain[T any](ctx context.Context, lease func(context.Context, int) ([]T, error), work func(context.Context, T) error) (int, error) {
-	total := 0
-	var failures []error
-	for ctx.Err() == nil {
-		batch, err := lease(ctx, reconcilers)
-		if err != nil || len(batch) == 0 {
-			return total, errors.Join(append(failures, err)...)
-		}
-		failures = append(failures, inParallel(ctx, batch, work)...)
-		total += len(batch)
-	}
-	return total, errors.Join(failures...)
-}
-
-func inParallel[T any](ctx context.Context, batch []T, work func(context.Context, T) error) []error {
-	failures := make([]error, len(batch))
-	var wg sync.WaitGroup
-	for i := range batch {
-		wg.Go(func() { failures[i] = work(ctx, batch[i]) })
-	}
-	wg.Wait()
-	return failures
 }

@@ -50,7 +50,7 @@ type Service struct {
 	store     Store
 	holds     HoldReader
 	programme Programme
-	provider  Provider
+	provider  *pulse
 	name      string
 	feed      SeatFeed
 	wakes     Wakes
@@ -62,9 +62,10 @@ type Service struct {
 // NewService returns the use cases made of o.
 func NewService(o Options) *Service {
 	s := &Service{
-		store: o.Store, holds: o.Holds, programme: o.Programme, provider: o.Provider, name: o.ProviderName,
+		store: o.Store, holds: o.Holds, programme: o.Programme, name: o.ProviderName,
 		feed: o.Feed, wakes: o.Wakes, tickets: o.Tickets, log: o.Log, alarms: o.Alarm,
 	}
+	s.provider = &pulse{Provider: o.Provider, recovered: s.hasten}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -50,8 +50,8 @@ func TestLadderOfLooks(t *testing.T) {
 			t.Errorf("look %d after %s; want %ds", checks, got, seconds)
 		}
 	}
-	if nextLook(3, 12*time.Minute) != time.Hour || nextLook(99, 12*time.Minute-1) != 30*time.Second {
-		t.Error("want every 30 s until 12 minutes, then hourly")
+	if nextLook(3, 12*time.Minute) != time.Minute || nextLook(99, 12*time.Minute-1) != 30*time.Second {
+		t.Error("want every 30 s until 12 minutes, then every minute")
 	}
 }
 

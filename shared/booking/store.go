@@ -111,6 +111,9 @@ type Payments interface {
 	Postpone(ctx context.Context, charge Charge, delay time.Duration) error
 	// External stores cancels that are none of our refunds.
 	External(ctx context.Context, charge Charge, paid ProviderPayment) (Settlement, error)
+	// Hasten makes all payments and refunds due that wait for their next look because
+	// their outcome is unknown, and returns how many.
+	Hasten(ctx context.Context) (int, error)
 	// Hint stores a webhook once and, if it may be news, makes the payment due, at
 	// most every 5 s. It reports whether the webhook was new.
 	Hint(ctx context.Context, hint Hint) (bool, error)
@@ -124,6 +127,7 @@ type RefundOrder struct {
 	N        int  // of the idempotency key
 	Answered bool
 	Checks   int
+	Booked   []string // transaction keys of the payment's other refunds
 }
 
 // Refunds stores refunds.

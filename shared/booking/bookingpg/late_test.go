@@ -71,6 +71,20 @@ func TestLateMoney(t *testing.T) {
 		}
 		h.sound()
 	})
+	t.Run("captured money is kept over the account's limit, and recorded", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t)
+		b, confirm := late(h)
+		h.confirmed("fan", "A-3", "A-4", "A-5")
+		hear(h, b, confirm)
+		h.want(b.ID, booking.Confirmed, booking.PaymentDone)
+		if n := h.int(`SELECT count(*) FROM ledger WHERE booking_id = $1 AND entry = 'over_limit'`, b.ID); n != 1 {
+			t.Errorf("recorded %d times; want once", n)
+		}
+		h.sound()
+		_, err := h.Book(t.Context(), command("fan", h.hold("fan", "A-6")))
+		wantErr(t, err, booking.ErrSeatLimit)
+	})
 	t.Run("a seat is gone", func(t *testing.T) {
 		t.Parallel()
 		h := newHouse(t)

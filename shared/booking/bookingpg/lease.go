@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/money"
@@ -116,6 +117,32 @@ func (s *Store) Postpone(ctx context.Context, charge booking.Charge, delay time.
 			from: string(charge.State), to: string(booking.PaymentUnknown),
 		}.write(ctx, tx)
 	})
+}
+
+// Hasten implements booking.Payments.
+func (s *Store) Hasten(ctx context.Context) (int, error) {
+	const payments = `
+		UPDATE payment SET next_check_at = now()
+		WHERE id IN (
+			SELECT id FROM payment
+			WHERE next_check_at > now() AND state = 'unknown' AND (lease_until IS NULL OR lease_until < now())
+			FOR UPDATE SKIP LOCKED)`
+	const refunds = `
+		UPDATE refund SET next_check_at = now()
+		WHERE id IN (
+			SELECT id FROM refund
+			WHERE next_check_at > now() AND state = 'unknown' AND (lease_until IS NULL OR lease_until < now())
+			FOR UPDATE SKIP LOCKED)`
+	hastened := 0
+	count := func(tag pgconn.CommandTag) error {
+		hastened += int(tag.RowsAffected())
+		return nil
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(payments).Exec(count)
+	batch.Queue(refunds).Exec(count)
+	err := s.pool.SendBatch(ctx, batch).Close()
+	return hastened, err
 }
 
 // Hint implements booking.Payments.

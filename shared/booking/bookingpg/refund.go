@@ -111,7 +111,8 @@ func (s *Store) LeaseRefunds(ctx context.Context, limit int) ([]booking.RefundOr
 			INSERT INTO ledger (booking_id, payment_id, refund_id, entry, from_state, to_state)
 			SELECT booking_id, payment_id, id, 'refund', was, state FROM leased WHERE was <> state)
 		SELECT l.id, l.payment_id, l.booking_id, l.payment_key, l.kind, l.amount, l.reason, l.state,
-			l.requested_at, l.n, l.answered, l.checks, l.state = 'sending', p.balance = l.amount OR l.kind = 'mismatch'
+			l.requested_at, l.n, l.answered, l.checks, l.state = 'sending', p.balance = l.amount OR l.kind = 'mismatch',
+			ARRAY(SELECT transaction_key FROM refund o WHERE o.payment_id = l.payment_id AND o.transaction_key IS NOT NULL)
 		FROM leased l JOIN payment p ON p.id = l.payment_id`
 	rows, err := s.pool.Query(ctx, q, limit, leaseTime)
 	if err != nil {
@@ -122,7 +123,7 @@ func (s *Store) LeaseRefunds(ctx context.Context, limit int) ([]booking.RefundOr
 		var amount int64
 		r := &o.Refund
 		err := row.Scan(&r.ID, &r.PaymentID, &r.BookingID, &r.PaymentKey, &r.Kind, &amount, &r.Reason, &r.State,
-			&r.RequestedAt, &o.N, &o.Answered, &o.Checks, &o.Fresh, &o.All)
+			&r.RequestedAt, &o.N, &o.Answered, &o.Checks, &o.Fresh, &o.All, &o.Booked)
 		r.Amount = money.KRW(amount)
 		return o, err
 	})

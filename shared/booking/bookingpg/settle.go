@@ -31,7 +31,7 @@ func (s *Store) capture(ctx context.Context, charge booking.Charge, paid booking
 	var settled booking.Settlement
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		settled = booking.Settlement{}
-		l, err := lock(ctx, tx, charge.BookingID)
+		l, err := lockForCapture(ctx, tx, charge)
 		if err != nil {
 			return err
 		}
@@ -47,11 +47,42 @@ func (s *Store) capture(ctx context.Context, charge booking.Charge, paid booking
 			return err
 		}
 		if kept {
+			if err := l.noteOverLimit(ctx, tx); err != nil {
+				return err
+			}
 			return l.confirm(ctx, tx, key, &settled)
 		}
 		return l.refuseLate(ctx, tx, paid, &settled)
 	})
 	return settled, err
+}
+
+// lockForCapture locks a booking; one that nobody was paying any more also waits for
+// its account's other bookings, to be counted with them.
+func lockForCapture(ctx context.Context, tx pgx.Tx, charge booking.Charge) (*locked, error) {
+	if charge.State.Pending() {
+		return lock(ctx, tx, charge.BookingID)
+	}
+	l, _, err := lockWithAccount(ctx, tx, charge.BookingID, "")
+	return l, err
+}
+
+// noteOverLimit records that a booking which had expired is kept although its account
+// has bought as much as it may meanwhile: captured money is not refused for a limit.
+func (l *locked) noteOverLimit(ctx context.Context, tx pgx.Tx) error {
+	if l.State != booking.Expired {
+		return nil
+	}
+	const q = `
+		INSERT INTO ledger (booking_id, payment_id, entry, note)
+		SELECT b.id, $2, 'over_limit', format('%s seats besides its own, limit %s', live.seats, b.seat_limit)
+		FROM booking b, LATERAL (
+			SELECT coalesce(sum(o.seat_count), 0) AS seats FROM booking o
+			WHERE o.account_id = b.account_id AND o.sale_id = b.sale_id AND o.id <> b.id
+			  AND (o.state IN ('paying', 'confirmed') OR (o.state = 'pending_payment' AND o.expires_at > clock_timestamp()))) live
+		WHERE b.id = $1 AND live.seats + b.seat_count > b.seat_limit`
+	_, err := tx.Exec(ctx, q, l.ID, l.Payment.ID)
+	return err
 }
 
 // captured reports whether a payment's capture has been booked before.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/platform/run"
 )
 
@@ -32,8 +33,10 @@ func (b *backlog) ForgetKeys(_ context.Context, limit int) (int, error) {
 func (b *backlog) ExpireDue(_ context.Context, limit int) (int, error) {
 	return take(&b.expired, limit)
 }
-func (b *backlog) ReconcileDue(context.Context) (int, error)          { return 0, nil }
-func (b *backlog) SendDueRefunds(context.Context) (int, error)        { return 0, nil }
+func (b *backlog) ReconcileDue(context.Context) (booking.Looked, error) { return booking.Looked{}, nil }
+func (b *backlog) SendDueRefunds(context.Context) (booking.Looked, error) {
+	return booking.Looked{}, nil
+}
 func (b *backlog) Violations(context.Context) (map[string]int, error) { return map[string]int{}, nil }
 
 func jobNamed(t *testing.T, name string, b *backlog) run.Job {
