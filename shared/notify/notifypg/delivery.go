@@ -10,9 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/fairgate/fairgate/shared/notify"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
 
-// Deliveries is a notify.Deliveries.
+// Deliveries is a notify.Deliveries. Nobody waits for its commits to be on disk: what
+// a crash of the database takes back is at worst sent again, as the same mail.
 type Deliveries struct{ pool *pgxpool.Pool }
 
 // NewDeliveries returns deliveries on pool.
@@ -28,7 +30,10 @@ func (s *Deliveries) Lease(ctx context.Context, d notify.Delivery, ttl time.Dura
 		WHERE have.state = 'pending' OR have.state = 'sending' AND have.leased_until < now()
 		RETURNING attempt`
 	lease := notify.Lease{Delivery: d}
-	err := s.pool.QueryRow(ctx, q, d.Channel, d.Template, d.Entity, d.Recipient, ttl).Scan(&lease.Attempt)
+	batch := &pgx.Batch{}
+	postgres.QueueAsyncCommit(batch)
+	batch.Queue(q, d.Channel, d.Template, d.Entity, d.Recipient, ttl).QueryRow(func(row pgx.Row) error { return row.Scan(&lease.Attempt) })
+	err := s.pool.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notify.Lease{}, s.whyNot(ctx, d)
 	}
@@ -62,7 +67,10 @@ func (s *Deliveries) Sent(ctx context.Context, l notify.Lease) error {
 	const q = `
 		UPDATE delivery SET state = 'sent', sent_at = now(), leased_until = NULL, last_error = ''
 		WHERE channel = $1 AND template = $2 AND entity = $3 AND recipient = $4 AND state <> 'sent'`
-	if _, err := s.pool.Exec(ctx, q, l.Channel, l.Template, l.Entity, l.Recipient); err != nil {
+	batch := &pgx.Batch{}
+	postgres.QueueAsyncCommit(batch)
+	batch.Queue(q, l.Channel, l.Template, l.Entity, l.Recipient)
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("notifypg: sent: %w", err)
 	}
 	return nil

@@ -6,10 +6,10 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/fairgate/fairgate/shared/notify"
-	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
 
 // Store is a notify.Store.
@@ -24,20 +24,18 @@ const lockClass = 5
 // Add stores n once per (account, kind, entity). The lock makes the numbers of an
 // account appear in their order: a reader who has seen one has seen all before.
 func (s *Store) Add(ctx context.Context, n notify.Notification) (added bool, err error) {
-	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		const lock = `SELECT pg_advisory_xact_lock($1, hashtext($2))`
-		if _, err := tx.Exec(ctx, lock, lockClass, n.AccountID); err != nil {
-			return err
-		}
-		const q = `
-			INSERT INTO notification (account_id, kind, entity, title, body, link)
-			VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT ON CONSTRAINT notification_once DO NOTHING`
-		tag, err := tx.Exec(ctx, q, n.AccountID, n.Kind, n.Entity, n.Title, n.Body, n.Link)
+	const lock = `SELECT pg_advisory_xact_lock($1, hashtext($2))`
+	const q = `
+		INSERT INTO notification (account_id, kind, entity, title, body, link)
+		VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT ON CONSTRAINT notification_once DO NOTHING`
+	batch := &pgx.Batch{} // one transaction in one round trip
+	batch.Queue(lock, lockClass, n.AccountID)
+	batch.Queue(q, n.AccountID, n.Kind, n.Entity, n.Title, n.Body, n.Link).Exec(func(tag pgconn.CommandTag) error {
 		added = tag.RowsAffected() == 1
-		return err
+		return nil
 	})
-	if err != nil {
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return false, fmt.Errorf("notifypg: add: %w", err)
 	}
 	return added, nil

@@ -28,6 +28,9 @@ type Tickets struct {
 
 func (t Tickets) issue() rabbit.Handler {
 	return on(func(ctx context.Context, _ event.Envelope, data event.Booking) error {
+		if len(data.TicketIDs) > 0 && len(data.TicketIDs) == len(data.Seats) {
+			return nil
+		}
 		return t.Issue(ctx, data.ID)
 	})
 }
