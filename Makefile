@@ -94,19 +94,16 @@ env-example: ## write .env.example from the Config structs
 
 K6_VERSION := v1.8.1
 K6 := .tools/bin/k6-$(K6_VERSION)
-SCENARIO ?= flash_sale
-FANS ?= 500
-SEATS ?= 100
+LOAD := .run/bin/load
 
 $(K6):
 	@echo "building k6 $(K6_VERSION) (a minute, once)"
 	$(call install-tool,go.k6.io/k6@$(K6_VERSION),k6)
 
 .PHONY: load
-load: $(K6) ## run a load scenario against make up and verify it: SCENARIO=flash_sale FANS=500 SEATS=100
-	@base=$${PORT_BASE:-8000}; go run ./loadtest/cmd/load -k6=$(K6) -scenario=$(SCENARIO) -fans=$(FANS) -seats=$(SEATS) \
-		-base-url=http://127.0.0.1:$$((base+80)) -provider-url=http://127.0.0.1:$$((base+90)) \
-		-postgres-url="postgres://fairgate:fairgate@127.0.0.1:$$((base+32))/fairgate?sslmode=disable" $(LOAD_ARGS)
+load: $(K6) ## run a load scenario and verify it: SCENARIO=flash_sale FANS=500 SEATS=100 DURATION=30s RATE=…
+	@go build -buildvcs=false -o $(LOAD) ./loadtest/cmd/load
+	@$(LOAD) -k6=$(K6) $(LOAD_ARGS)
 
 BENCH_PORT_BASE ?= 23000
 

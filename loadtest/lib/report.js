@@ -1,59 +1,42 @@
-// Counts how every fan's way ended and writes the summary that the verification reads.
-import { Counter } from 'k6/metrics';
-import { Outcome } from './fan.js';
+// k6's handleSummary: a table for people, and everything as JSON for the
+// verification and the report page.
 
-const names = ['bought', 'sold_out', 'lapsed', 'declined', 'gave_up', 'unclear', 'crashed'];
-const counters = Object.fromEntries(names.map((name) => [name, new Counter(`outcome_${name}`)]));
-
-/** Runs one fan's way to its end and counts the outcome. */
-export function live(way) {
-  try {
-    way();
-    counters.crashed.add(1);
-    console.error('a way ended without an outcome');
-  } catch (end) {
-    if (!(end instanceof Outcome)) {
-      counters.crashed.add(1);
-      console.error(`a way crashed: ${end} ${end.stack || ''}`);
-      return;
-    }
-    counters[end.name].add(1);
-  }
-}
-
-/** k6's handleSummary: a table for people, JSON for the verification. */
+/** @param {any} data what k6 gives */
 export function summarize(data) {
-  const count = (metric) => (data.metrics[metric] ? data.metrics[metric].values.count : 0);
-  const summary = {
-    outcomes: Object.fromEntries(names.map((name) => [name, count(`outcome_${name}`)])),
-    server_errors: count('server_errors'),
-    unclear_answers: count('unclear_answers'),
-    hold_conflicts: count('hold_conflicts'),
-    intruders_sent: count('intruders_sent'),
-    intruders_admitted: count('intruders_admitted'),
-    requests: count('http_reqs'),
-    seconds: data.state.testRunDurationMs / 1000,
-  };
-  const out = { stdout: table(data, summary) };
-  if (__ENV.SUMMARY) out[__ENV.SUMMARY] = JSON.stringify(summary, null, 2);
+  /** @type {Record<string, string>} */
+  const out = { stdout: table(data) };
+  if (__ENV.SUMMARY) out[__ENV.SUMMARY] = JSON.stringify({ seconds: data.state.testRunDurationMs / 1000, metrics: data.metrics });
   return out;
 }
 
-function table(data, summary) {
-  const lines = ['', `  ${summary.requests} requests in ${summary.seconds.toFixed(1)} s, ${(summary.requests / summary.seconds).toFixed(0)}/s`];
-  for (const [name, title] of [['http_req_duration', 'any request'], ['fan_wait', 'wait in line'], ['confirm_to_confirmed', 'confirm → confirmed']]) {
-    const metric = data.metrics[name];
-    if (!metric) continue;
-    const v = metric.values;
-    lines.push(`  ${title.padEnd(20)} median ${ms(v.med)}  p90 ${ms(v['p(90)'])}  p95 ${ms(v['p(95)'])}  max ${ms(v.max)}`);
+/** @param {any} data */
+function table({ metrics, state }) {
+  const count = (/** @type {string} */ name) => (metrics[name] ? metrics[name].values.count : 0);
+  const seconds = state.testRunDurationMs / 1000;
+  const lines = ['', `  ${count('http_reqs')} requests in ${seconds.toFixed(1)} s, ${(count('http_reqs') / seconds).toFixed(0)}/s`, ''];
+  lines.push(`  ${'ms'.padEnd(22)}${['count', 'median', 'p90', 'p99', 'max'].map((t) => t.padStart(8)).join('')}`);
+  const row = (/** @type {string} */ title, /** @type {string} */ name) => {
+    const values = metrics[name] && metrics[name].values;
+    if (!values || !values.count) return;
+    const cells = [values.count, values.med, values['p(90)'], values['p(99)'], values.max];
+    lines.push(`  ${title.padEnd(22)}${cells.map((v) => v.toFixed(0).padStart(8)).join('')}`);
+  };
+  row('any request', 'http_req_duration');
+  for (const name of Object.keys(metrics).sort()) if (/^step_\w+$/.test(name)) row(`  ${name.slice(5)}`, name);
+  row('wait in line', 'fan_wait');
+  row('confirm → confirmed', 'confirm_to_confirmed');
+  lines.push('');
+  for (const name of Object.keys(metrics)) {
+    if (name.startsWith('outcome_') && count(name) > 0) lines.push(`  fans ${name.slice(8).replace('_', ' ').padEnd(16)} ${count(name)}`);
   }
-  for (const [name, count] of Object.entries(summary.outcomes)) {
-    if (count > 0) lines.push(`  fans ${name.padEnd(15)} ${count}`);
+  lines.push(`  server errors         ${count('server_errors')}`);
+  if (count('told_to_wait') > 0) {
+    lines.push(`  told to wait (429)    ${count('told_to_wait')}: a limit of the system was met, JOINS_PER_MINUTE if it was joins`);
   }
-  lines.push(`  server errors        ${summary.server_errors}`, '');
-  return lines.join('\n');
-}
-
-function ms(value) {
-  return `${(value || 0).toFixed(0).padStart(6)} ms`;
+  for (const [name, metric] of Object.entries(metrics)) {
+    for (const [rule, { ok }] of Object.entries(metric.thresholds || {})) {
+      if (!ok) lines.push(`  THRESHOLD FAILED      ${name} ${rule}`);
+    }
+  }
+  return `${lines.join('\n')}\n\n`;
 }
