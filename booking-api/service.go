@@ -107,7 +107,7 @@ func (s *Service) wire() error {
 	holds := booking.NewHolds(shop, holdKey, fast, claims, s.seats, system, newHoldMetrics(s.metrics))
 	books := bookingpg.New(s.pool)
 	bookings := booking.NewService(booking.Options{
-		Store: bookingprom.Observe(books, s.metrics), Holds: holds, Programme: shop, ProviderName: paymentProvider, Feed: s.seats.Feed(fast), Log: s.log,
+		Store: bookingprom.Observe(books, s.metrics), Holds: holds, Programme: shop, ProviderName: paymentProvider, Feed: s.seats.Feed(fast), Wakes: s.wakes, Log: s.log,
 	})
 
 	signer, err := jwks.NewSignerBase64(cfg.AccessTokenKey.Reveal())
