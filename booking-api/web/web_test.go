@@ -79,7 +79,7 @@ func get(t *testing.T, app *fiber.App, path, language string) (int, string, func
 	request := httptest.NewRequest("GET", path, nil)
 	request.Header.Set("Accept-Language", language)
 	request.Header.Set("Accept", "text/html")
-	response, err := app.Test(request, 10_000)
+	response, err := app.Test(request, -1)
 	if err != nil {
 		t.Fatal(err)
 	}

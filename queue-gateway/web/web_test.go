@@ -60,7 +60,7 @@ func get(t *testing.T, app *fiber.App, path string, headers ...string) answer {
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := app.Test(request, 10_000)
+	response, err := app.Test(request, -1)
 	if err != nil {
 		t.Fatal(err)
 	}

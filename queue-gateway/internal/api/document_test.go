@@ -74,7 +74,7 @@ func TestTheDocsPageLoadsNothingFromElsewhere(t *testing.T) {
 	}
 	app := fiber.New()
 	app.Get("/docs", (&API{}).docs)
-	response, err := app.Test(newRequest(t, "/docs"))
+	response, err := app.Test(newRequest(t, "/docs"), -1)
 	if err != nil {
 		t.Fatal(err)
 	}

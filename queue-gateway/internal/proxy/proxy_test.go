@@ -435,7 +435,7 @@ func TestForwardedLinesOfATrustedProxyAreOneList(t *testing.T) {
 	app.Use(p.Handle)
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Header["X-Forwarded-For"] = []string{"6.6.6.6", "203.0.113.9"}
-	response, err := app.Test(request)
+	response, err := app.Test(request, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
