@@ -164,7 +164,9 @@ type seenHere struct {
 
 func (f seenHere) Publish(ctx context.Context, performanceID, showtimeID string, changes []SeatChange) error {
 	f.seats.Apply(showtimeID, changes)
-	return f.next.Publish(ctx, performanceID, showtimeID, changes)
+	err := f.next.Publish(ctx, performanceID, showtimeID, changes)
+	f.seats.Apply(showtimeID, changes) // an older entry of the stream may have been read in between
+	return err
 }
 
 // claimed returns which of the seats have a live claim as far as is known here;
