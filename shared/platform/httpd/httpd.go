@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -180,10 +181,18 @@ func observe(o Options) fiber.Handler {
 		}
 		status := c.Response().StatusCode()
 		took := time.Since(start)
-		duration.WithLabelValues(o.Name, c.Method(), routeOf(c, status), strconv.Itoa(status)).Observe(took.Seconds())
+		duration.WithLabelValues(o.Name, methodOf(c), routeOf(c, status), strconv.Itoa(status)).Observe(took.Seconds())
 		logRequest(o, c, status, took)
 		return nil
 	}
+}
+
+// methodOf returns the method as a string that outlives the request.
+func methodOf(c *fiber.Ctx) string {
+	if i := slices.Index(fiber.DefaultMethods, c.Method()); i >= 0 {
+		return fiber.DefaultMethods[i]
+	}
+	return "other"
 }
 
 // routeOf returns the pattern of the route. What no route took ends at a middleware,

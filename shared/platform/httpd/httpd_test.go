@@ -26,7 +26,10 @@ import (
 // serve runs an app on a free port until the test ends and returns its address.
 func serve(t *testing.T, o Options, routes func(app *fiber.App)) string {
 	t.Helper()
-	o.Name, o.Log, o.Metrics = "test", slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	o.Name, o.Log = "test", slog.New(slog.DiscardHandler)
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
 	app := New(o)
 	routes(app)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
