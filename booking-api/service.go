@@ -101,20 +101,21 @@ func (s *Service) wire() error {
 	if err != nil {
 		return err
 	}
-	claims, fast := bookingpg.NewClaims(s.pool), bookingredis.New(s.redis, cfg.Redis.Prefix)
+	together := redisx.NewCoalescer(s.redis)
+	claims, fast := bookingpg.NewClaims(s.pool), bookingredis.New(together, cfg.Redis.Prefix)
 	s.wakes = bookingredis.NewWakes(fast)
 	s.seats = booking.NewAvailability(shop, claims, fast, system, s.log)
 	holds := booking.NewHolds(shop, holdKey, fast, claims, s.seats, system, newHoldMetrics(s.metrics))
 	books := bookingpg.New(s.pool)
 	bookings := booking.NewService(booking.Options{
-		Store: bookingprom.Observe(books, s.metrics), Holds: holds, Programme: shop, ProviderName: paymentProvider, Feed: s.seats.Feed(fast), Wakes: s.wakes, Log: s.log,
+		Store: bookingprom.Observe(books, s.metrics), Holds: holds, Programme: shop, ProviderName: paymentProvider, Feed: s.seats.Feed(fast), Wakes: s.wakes, Requested: bookingredis.NewRequests(fast).Ring, Log: s.log,
 	})
 
 	signer, err := jwks.NewSignerBase64(cfg.AccessTokenKey.Reveal())
 	if err != nil {
 		return fmt.Errorf("ACCESS_TOKEN_KEY: %w", err)
 	}
-	lines := queueredis.New(s.redis, cfg.Redis.Prefix, nil)
+	lines := queueredis.New(together, cfg.Redis.Prefix, nil)
 	gate := queue.NewGate(jwks.NewRemote(cfg.QueueJWKSURL, nil), lines, spent{books}, system)
 	public, err := url.Parse(cfg.PublicURL)
 	if err != nil {
@@ -124,10 +125,10 @@ func (s *Service) wire() error {
 	s.app = httpd.New(httpd.Options{
 		Name: "booking-api", Log: s.log, Metrics: s.metrics, BodyLimit: api.BodyLimit,
 		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout, Drain: s.drain,
+		Tracer: s.tracer, Quiet: api.IsCrowded,
 	})
 	api.Register(s.app, api.Options{
 		Accounts: accounts, Catalogue: shop, Bookings: bookings, Holds: holds, HoldKey: holdKey, Availability: s.seats,
-		Tracer: s.tracer, Quiet: api.IsCrowded,
 		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Streams: s.streams,
 		Clock: system, Log: s.log, Development: s.development(shop), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
 		TossClientKey: cfg.TossClientKey, PaymentWindowURL: cfg.paymentWindow(),
@@ -221,10 +222,10 @@ func (s *Service) Run(ctx context.Context) error {
 	if runErr := group.Wait(); err == nil {
 		err = runErr
 	}
+	s.tracer.Close(ctx)
 	s.log.InfoContext(ctx, "stopped")
 	return err
 }
-	s.tracer.Close(ctx)
 
 // checks names what the API is not ready without. Holds and reads go on without
 // Redis, so it is not among them.

@@ -18,6 +18,7 @@ import (
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/platform/backendtest"
+	"github.com/fairgate/fairgate/shared/platform/redisx"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 func newTestStore(t testing.TB) *Store {
 	t.Helper()
 	client, prefix := backendtest.Redis(t)
-	s := New(client, prefix)
+	s := New(redisx.NewCoalescer(client), prefix)
 	s.timeout = time.Minute // thousands of calls at once wait for their turn
 	return s
 }

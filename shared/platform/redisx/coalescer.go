@@ -1,0 +1,115 @@
+package redisx
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	lanes        = 2   // pipelines on their way at once
+	laneCommands = 100 // in one pipeline
+	laneTimeout  = 2 * time.Second
+)
+
+// Coalescer is a client whose EvalSha calls of concurrent callers share pipelines:
+// a script that costs Redis microseconds costs much more in system calls when it
+// travels alone. A call that finds a lane free leaves at once; one that does not,
+// leaves with all others as soon as a pipeline comes back. All other commands, and
+// the Eval to which redis.Script falls back, go as they always do.
+//
+// A call fails alone: by Redis's own answer to it, or when its context ends, after
+// which the script may still run. Only a broken connection fails a whole pipeline.
+type Coalescer struct {
+	redis.UniversalClient
+
+	mu      sync.Mutex
+	waiting []*flight
+	busy    int // lanes
+}
+
+// flight is one call: command and done are the lane's until done is closed.
+type flight struct {
+	command *redis.Cmd
+	done    chan struct{}
+}
+
+// NewCoalescer returns a Coalescer over client; closing either closes both.
+func NewCoalescer(client redis.UniversalClient) *Coalescer {
+	return &Coalescer{UniversalClient: client}
+}
+
+// EvalSha implements redis.Scripter.
+func (c *Coalescer) EvalSha(ctx context.Context, sha1 string, keys []string, args ...any) *redis.Cmd {
+	f := &flight{command: evalSha(sha1, keys, args), done: make(chan struct{})}
+	c.enter(f)
+	select {
+	case <-f.done:
+		return f.command
+	case <-ctx.Done():
+		gone := redis.NewCmd(ctx)
+		gone.SetErr(ctx.Err())
+		return gone
+	}
+}
+
+func evalSha(sha1 string, keys []string, args []any) *redis.Cmd {
+	words := make([]any, 0, 3+len(keys)+len(args))
+	words = append(words, "evalsha", sha1, len(keys))
+	for _, key := range keys {
+		words = append(words, key)
+	}
+	return redis.NewCmd(context.Background(), append(words, args...)...)
+}
+
+func (c *Coalescer) enter(f *flight) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(c.waiting, f)
+	if c.busy < lanes {
+		c.busy++
+		go c.drive()
+	}
+}
+
+// drive is one lane, for as long as somebody waits.
+func (c *Coalescer) drive() {
+	for {
+		batch := c.next()
+		if len(batch) == 0 {
+			return
+		}
+		c.send(batch)
+	}
+}
+
+// next takes the calls that leave now; with none, the lane is free.
+func (c *Coalescer) next() []*flight {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	batch := c.waiting
+	if len(batch) > laneCommands {
+		batch, c.waiting = batch[:laneCommands:laneCommands], batch[laneCommands:]
+		return batch
+	}
+	c.waiting = nil
+	if len(batch) == 0 {
+		c.busy--
+	}
+	return batch
+}
+
+func (c *Coalescer) send(batch []*flight) {
+	ctx, cancel := context.WithTimeout(context.Background(), laneTimeout)
+	defer cancel()
+	pipeline := c.Pipeline()
+	for _, f := range batch {
+		_ = pipeline.Process(ctx, f.command)
+	}
+	_, _ = pipeline.Exec(ctx) // each command has its own error
+	for _, f := range batch {
+		close(f.done)
+	}
+}
