@@ -41,6 +41,12 @@ func (k keys) line(sale string) []string {
 	return all
 }
 
+// session returns the few keys that session.lua, the most frequent of the scripts at
+// the booking API, is given.
+func (k keys) session(sale string) []string {
+	return []string{k.policy(sale), k.of(sale, "flow"), k.of(sale, "active"), k.of(sale, "bound")}
+}
+
 // subjects returns the shard in which a subject with this digest is. Each epoch has
 // its own, so that a reset can free the old ones while fans join the new.
 func (k keys) subjects(sale string, epoch uint32, digest []byte) string {

@@ -95,7 +95,7 @@ func newScripts() scripts {
 	bare := func(body string) *redis.Script { return redis.NewScript(headText + body) }
 	return scripts{
 		join: onLine(joinText), place: onLine(placeText), enter: onLine(enterText), leave: onLine(leaveText),
-		finish: onLine(finishText), extend: onLine(extendText), session: bare(sessionText),
+		finish: onLine(finishText), extend: onLine(extendText), session: redis.NewScript(sessionText),
 		presence: onLine(presenceText), sweep: onLine(sweepText), abandon: onLine(abandonText), tick: onLine(tickText),
 		verb: onLine(verbText), reset: onLine(resetText), patch: bare(patchText), soldOut: onLine(soldOutText),
 		ensure: bare(ensureText), snapshot: onLine(snapshotText),

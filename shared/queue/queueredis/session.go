@@ -12,7 +12,7 @@ var _ queue.Sessions = (*Store)(nil)
 
 // SessionActive implements queue.Sessions.
 func (s *Store) SessionActive(ctx context.Context, ref queue.SessionRef, bindTo string) (time.Time, bool, error) {
-	r, err := s.run(ctx, s.scripts.session, ref.SaleID, ref.Epoch, ref.N, bindTo)
+	r, err := s.runKeys(ctx, s.scripts.session, s.keys.session(ref.SaleID), ref.Epoch, ref.N, bindTo)
 	if err != nil {
 		return time.Time{}, false, err
 	}
