@@ -33,6 +33,9 @@ func (s *Service) Confirm(ctx context.Context, command ConfirmCommand) (Confirma
 	if err != nil {
 		return Confirmation{}, err
 	}
+	if settled.Moved {
+		s.store.AfterCommit(ctx, s.requested)
+	}
 	return ConfirmationOf(settled.Booking), nil
 }
 

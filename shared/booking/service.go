@@ -38,9 +38,11 @@ type Options struct {
 	Provider     Provider   // worker only
 	ProviderName string     // "toss"
 	Feed         SeatFeed
-	Wakes        Wakes      // nil: waiters only poll
-	Tickets      *TicketKey // nil: confirmed bookings get their tickets from IssueTickets
-	Log          *slog.Logger
+	Wakes        Wakes // nil: waiters only poll
+	// Requested tells the workers that a capture has been asked for; it may be lost.
+	Requested func(ctx context.Context) // nil: they find out by themselves
+	Tickets   *TicketKey                // nil: confirmed bookings get their tickets from IssueTickets
+	Log       *slog.Logger
 	// Alarm counts what an operator must look at, by kind; nil: only logged.
 	Alarm func(kind string)
 }
@@ -54,6 +56,7 @@ type Service struct {
 	name      string
 	feed      SeatFeed
 	wakes     Wakes
+	requested func(ctx context.Context)
 	tickets   *TicketKey
 	log       *slog.Logger
 	alarms    func(kind string)
@@ -63,7 +66,7 @@ type Service struct {
 func NewService(o Options) *Service {
 	s := &Service{
 		store: o.Store, holds: o.Holds, programme: o.Programme, name: o.ProviderName,
-		feed: o.Feed, wakes: o.Wakes, tickets: o.Tickets, log: o.Log, alarms: o.Alarm,
+		feed: o.Feed, wakes: o.Wakes, requested: o.Requested, tickets: o.Tickets, log: o.Log, alarms: o.Alarm,
 	}
 	s.provider = &pulse{Provider: o.Provider, recovered: s.hasten}
 	if s.log == nil {
@@ -71,6 +74,9 @@ func NewService(o Options) *Service {
 	}
 	if s.wakes == nil {
 		s.wakes = noWakes{}
+	}
+	if s.requested == nil {
+		s.requested = func(context.Context) {}
 	}
 	if s.alarms == nil {
 		s.alarms = func(string) {}

@@ -328,3 +328,33 @@ func TestRelayStopsAtOnceWhenIdle(t *testing.T) {
 		t.Errorf("stopping took %s", took)
 	}
 }
+
+// A relay with nothing to do looks rarely. Whoever stores an event may wake it.
+func TestAnIdleRelayIsWoken(t *testing.T) {
+	t.Parallel()
+	pool, sent := pgtest.Pool(t), &counter{times: map[string]int{}}
+	relay := newRelay(pool, sent)
+	relay.rest = time.Hour
+	start(t, func(ctx context.Context) { _ = relay.Run(ctx, 2) })
+	relay.Wake()
+	eventually(t, "the relay rests, and is woken", func() bool { return len(relay.wake) == 0 })
+	insert(t, pool, envelope("evt-1", typ))
+	relay.Wake()
+	eventually(t, "the event is published", func() bool { return waiting(t, pool) == 0 })
+}
+
+func TestHelpersRelayWhatTheScoutCannot(t *testing.T) {
+	t.Parallel()
+	pool, sent := pgtest.Pool(t), &counter{times: map[string]int{}}
+	relay := newRelay(pool, sent)
+	const events = 20
+	for i := range events {
+		insert(t, pool, envelope(fmt.Sprint("evt-", i), typ))
+	}
+	nudge(relay.help)
+	start(t, func(ctx context.Context) { relay.assist(ctx) }) // no scout
+	eventually(t, "all published", func() bool { return waiting(t, pool) == 0 })
+	if n := sent.duplicates(); n != 0 {
+		t.Errorf("%d published twice", n)
+	}
+}
