@@ -16,6 +16,7 @@ import (
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/page"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
 
 //go:embed messages static templates
@@ -122,7 +123,7 @@ func (s *site) page(build func(*fiber.Ctx, string) (content, error)) fiber.Handl
 	return func(c *fiber.Ctx) error {
 		language, _ := s.messages.Choose(c)
 		made, err := build(c, language)
-		if err != nil {
+		if err = postgres.Explain(err); err != nil {
 			if !strings.Contains(c.Get(fiber.HeaderAccept), "text/html") {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/fairgate/fairgate/shared/account"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
 
 // Problem is how every error looks (RFC 9457). Some codes carry more members.
@@ -109,6 +110,7 @@ func fields(details []error) *errs.Error {
 // problem is a handler's error as huma sends it. Faults of ours are logged here,
 // once; their causes never reach the caller.
 func (a *api) problem(ctx context.Context, err error) error {
+	err = postgres.Explain(err)
 	e := errs.From(err)
 	p := newProblem(e, httpd.Status(e.Kind))
 	if p.Status >= http.StatusInternalServerError {
