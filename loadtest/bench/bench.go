@@ -18,6 +18,8 @@ type Bench struct {
 	System *System
 	Out    io.Writer
 	K6     string // path of the program; empty: k6's figures are left out
+	// LineFans is how many fans join the longest line: a million, fewer to try it out.
+	LineFans int
 
 	redis *redis.Client
 	db    *pgxpool.Pool
@@ -83,21 +85,30 @@ func Rows() []string {
 	return ids
 }
 
-// Run measures the rows with these ids, all for none. A row that fails is reported;
-// the others go on. done is called after each row.
-func (b *Bench) Run(ctx context.Context, only []string, done func(Result)) error {
-	for _, id := range only {
+// ParseRows reads ids with commas between them; an empty text means all.
+func ParseRows(text string) ([]string, error) {
+	if text == "" {
+		return Rows(), nil
+	}
+	ids := strings.Split(text, ",")
+	for _, id := range ids {
 		if !slices.Contains(Rows(), id) {
-			return fmt.Errorf("there is no row %q; there are %s", id, strings.Join(Rows(), ", "))
+			return nil, fmt.Errorf("there is no row %q; there are %s", id, strings.Join(Rows(), ", "))
 		}
 	}
+	return ids, nil
+}
+
+// Run measures the rows with these ids. A row that fails is reported; the others go
+// on. done is called after each row.
+func (b *Bench) Run(ctx context.Context, ids []string, done func(Result)) error {
 	if err := b.connect(ctx); err != nil {
 		return err
 	}
 	defer b.db.Close()
 	defer func() { _ = b.redis.Close() }()
 	for _, r := range rows() {
-		if len(only) > 0 && !slices.Contains(only, r.id) {
+		if !slices.Contains(ids, r.id) {
 			continue
 		}
 		if ctx.Err() != nil {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,20 +60,21 @@ func (b *Bench) newSale(ctx context.Context, o saleOptions) (sale, error) {
 	if err := b.post(ctx, "/v1/dev/sales", o, &made); err != nil || !o.Queued {
 		return made, err
 	}
-	return made, b.lineOpen(ctx, made.ID)
+	return made, b.lineIs(ctx, made.ID, "open")
 }
 
-func (b *Bench) lineOpen(ctx context.Context, id string) error {
+// lineIs waits until a line exists and is in a state.
+func (b *Bench) lineIs(ctx context.Context, id, state string) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	for {
 		raw, err := fetch(ctx, "GET", b.url("/v1/queues/"+id), nil)
 		var line struct{ State string }
-		if err == nil && json.Unmarshal(raw, &line) == nil && line.State == "open" {
+		if err == nil && json.Unmarshal(raw, &line) == nil && line.State == state {
 			return nil
 		}
 		if pause(ctx, 100*time.Millisecond) != nil {
-			return fmt.Errorf("the line of %s does not open: %s %w", id, line.State, err)
+			return fmt.Errorf("the line %s is %q, not %s: %w", id, line.State, state, errors.Join(err, ctx.Err()))
 		}
 	}
 }
@@ -236,14 +239,60 @@ func (b *Bench) seats(ctx context.Context, showtimeID string) ([]string, error) 
 	return numbers, nil
 }
 
+// lineOptions are the settings of a line; those that are not here are the default.
+type lineOptions struct {
+	capacity, ratePerMinute int
+	sessionSeconds          int  // an hour when 0
+	paused                  bool // fans may join, nobody gets on
+}
+
 // line makes a line for browsers without a sale of the catalogue, by its settings in
-// Postgres, from which the worker makes it.
-func (b *Bench) line(ctx context.Context, id string, capacity, ratePerMinute int) error {
-	const q = `INSERT INTO line_policy (sale_id, state, identity, capacity, rate_per_minute) VALUES ($1, 'open', 'browser', $2, $3)`
-	if _, err := b.db.Exec(ctx, q, id, capacity, ratePerMinute); err != nil {
+// Postgres, from which the worker makes it. Whoever joined is not taken for absent
+// for as long as the settings allow.
+func (b *Bench) line(ctx context.Context, id string, o lineOptions) error {
+	const q = `INSERT INTO line_policy (sale_id, state, identity, capacity, rate_per_minute, session_seconds, abandon_seconds)
+		VALUES ($1, $2, 'browser', $3, $4, $5, 210)`
+	state := "open"
+	if o.paused {
+		state = "paused"
+	}
+	if o.sessionSeconds == 0 {
+		o.sessionSeconds = 3_600
+	}
+	if _, err := b.db.Exec(ctx, q, id, state, o.capacity, o.ratePerMinute, o.sessionSeconds); err != nil {
 		return err
 	}
-	return b.lineOpen(ctx, id)
+	return b.lineIs(ctx, id, state)
+}
+
+// admin returns the access token of the development data's administrator.
+func (b *Bench) admin(ctx context.Context) (string, error) {
+	var session struct {
+		Token string `json:"access_token"`
+	}
+	who := map[string]string{"email": "admin@fairgate.test", "password": "Fairgate-dev-1"}
+	err := b.post(ctx, "/v1/auth/login", who, &session)
+	return session.Token, err
+}
+
+// operate sends a request of an operator about a line.
+func (b *Bench) operate(ctx context.Context, method, path, body string) error {
+	token, err := b.admin(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, b.url("/v1/admin/queues/"+path), strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	_, err = send(r)
+	return err
+}
+
+func (b *Bench) command(ctx context.Context, lineID, verb string) error {
+	return b.operate(ctx, "POST", lineID+"/"+verb, "{}")
 }
 
 // unique makes a name that no earlier row or round had.

@@ -24,6 +24,7 @@ type System struct {
 	Out  io.Writer
 
 	Profile bool // turns the services' profiles on
+	Keep    bool // goes on with the system that runs, and leaves it running
 	started []*exec.Cmd
 }
 
@@ -56,14 +57,22 @@ func (s *System) admins() map[string]string {
 	return map[string]string{"queue-gateway": s.addr(82), "booking-api": s.addr(83), "worker": s.addr(84)}
 }
 
-// Start begins with an empty system.
+// Start starts the system, an empty one unless it is to be kept.
 func (s *System) Start(ctx context.Context) error {
-	return errors.Join(s.stack(ctx, "reset"), s.stack(ctx, "up"))
+	if !s.Keep {
+		if err := s.stack(ctx, "reset"); err != nil {
+			return err
+		}
+	}
+	return s.stack(ctx, "up")
 }
 
-// Stop ends what was started and deletes its data.
+// Stop ends what was started and deletes its data, unless it is to be kept.
 func (s *System) Stop() error {
 	s.stopExtras()
+	if s.Keep {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return s.stack(ctx, "reset")
@@ -134,6 +143,9 @@ func (s *System) startProgram(ctx context.Context, binary, addr string, environm
 	text, _ := os.ReadFile(log.Name())
 	return nil, fmt.Errorf("%s does not listen on %s: %.500s", filepath.Base(binary), addr, text)
 }
+
+// lastPID is the process that was started last.
+func (s *System) lastPID() int { return s.started[len(s.started)-1].Process.Pid }
 
 // stopExtras ends baselines and gateways that a row has left behind.
 func (s *System) stopExtras() {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,7 +18,7 @@ import (
 
 type options struct {
 	root, dir, only, k6 string
-	base                int
+	base, lineFans      int
 	profile, keep       bool
 }
 
@@ -28,8 +29,9 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "rows, with commas; all when empty: "+strings.Join(bench.Rows(), ","))
 	flag.StringVar(&o.k6, "k6", "", "the k6 program; its figures are left out when empty or not there")
 	flag.IntVar(&o.base, "port-base", 23_000, "of the private system")
+	flag.IntVar(&o.lineFans, "line-fans", 1_000_000, "fans in the longest line; fewer only to try it out")
 	flag.BoolVar(&o.profile, "profile", false, "save CPU profiles of the services in .run/profiles")
-	flag.BoolVar(&o.keep, "keep", false, "leave the system running")
+	flag.BoolVar(&o.keep, "keep", false, "go on with the system that runs, and leave it running")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -45,31 +47,29 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	system := &bench.System{Root: root, Base: o.base, Profile: o.profile}
-	fmt.Println("starting a private system")
-	if !o.keep {
-		defer func() {
-			if stopErr := system.Stop(); err == nil {
-				err = stopErr
-			}
-		}()
+	rows, err := bench.ParseRows(o.only)
+	if err != nil {
+		return err
 	}
+	system := &bench.System{Root: root, Base: o.base, Profile: o.profile, Keep: o.keep}
+	fmt.Println("starting a private system")
+	defer func() { err = errors.Join(err, system.Stop()) }()
 	if err := system.Start(ctx); err != nil {
 		return err
 	}
 	if _, missing := os.Stat(o.k6); missing != nil {
 		o.k6 = ""
 	}
-	b := &bench.Bench{System: system, Out: os.Stdout, K6: o.k6}
-	return measure(ctx, b, o, filepath.Join(root, o.dir))
+	b := &bench.Bench{System: system, Out: os.Stdout, K6: o.k6, LineFans: o.lineFans}
+	return measure(ctx, b, rows, filepath.Join(root, o.dir))
 }
 
 // measure writes the results after every row, so that an interrupted run keeps what
 // it has found out.
-func measure(ctx context.Context, b *bench.Bench, o options, dir string) error {
-	command, only := "make bench", []string(nil)
-	if o.only != "" {
-		command, only = command+" ONLY="+o.only, strings.Split(o.only, ",")
+func measure(ctx context.Context, b *bench.Bench, rows []string, dir string) error {
+	command := "make bench"
+	if len(rows) < len(bench.Rows()) {
+		command += " ONLY=" + strings.Join(rows, ",")
 	}
 	file := filepath.Join(dir, "results.json")
 	old, err := bench.ReadReport(file)
@@ -78,7 +78,7 @@ func measure(ctx context.Context, b *bench.Bench, o options, dir string) error {
 	}
 	report, failed := b.NewReport(ctx, command), []string(nil)
 	var writeErr error
-	err = b.Run(ctx, only, func(r bench.Result) {
+	err = b.Run(ctx, rows, func(r bench.Result) {
 		report.Results = append(report.Results, r)
 		if r.Verdict() == "FAILED" {
 			failed = append(failed, r.ID)
