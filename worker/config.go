@@ -10,6 +10,7 @@ import (
 	"github.com/fairgate/fairgate/shared/notify/smtpmail"
 	"github.com/fairgate/fairgate/shared/platform/config"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
 // Config is the settings of the worker.
@@ -25,8 +26,12 @@ type Config struct {
 	RabbitURL     config.Secret `env:"RABBITMQ_URL" envDefault:"amqp://fairgate:fairgate@127.0.0.1:8072/"`                             // with user, password and virtual host
 	Redis         redisx.Settings
 	Mail          smtpmail.Settings
+	Tracing       tracing.Settings
 
 	PublicURL string `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080"` // where links in mails lead
+
+	AuditDir       string        `env:"AUDIT_DIR" envDefault:"audit"`       // where the audit log's files lie: booking-2026-11-21.jsonl, payment-…
+	AuditRetention time.Duration `env:"AUDIT_RETENTION" envDefault:"2160h"` // files of older days are deleted; the ledger keeps everything
 
 	TossBaseURL   string        `env:"TOSS_BASE_URL" envDefault:"http://127.0.0.1:8090"` // the payment provider, or its simulator
 	TossSecretKey config.Secret `env:"TOSS_SECRET_KEY" envDefault:"test_sk_fairgate"`    // signs calls to the payment provider
@@ -62,6 +67,9 @@ func (c *Config) Validate() error {
 	check(c.SlackWebhookURL == "" || isURL(c.SlackWebhookURL.Reveal()), "SLACK_WEBHOOK_URL: is not a URL")
 	check(decodedLen(c.TicketKey) >= 32, "TICKET_KEY: must be at least 32 bytes in base64")
 	check(c.PostgresConns >= fewestConns, "POSTGRES_CONNS: must be at least %d", fewestConns)
+	check(c.AuditDir != "", "AUDIT_DIR: must not be empty")
+	check(c.AuditRetention >= 24*time.Hour, "AUDIT_RETENTION: must be at least 24h")
+	faults = append(faults, c.Tracing.Validate())
 	if _, err := smtpmail.New(c.Mail); err != nil {
 		faults = append(faults, err)
 	}

@@ -29,12 +29,14 @@ import (
 	"github.com/fairgate/fairgate/shared/notify/notifyredis"
 	"github.com/fairgate/fairgate/shared/notify/slackhook"
 	"github.com/fairgate/fairgate/shared/notify/smtpmail"
+	"github.com/fairgate/fairgate/shared/platform/audit"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/outbox"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 	"github.com/fairgate/fairgate/shared/platform/rabbit"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
 	"github.com/fairgate/fairgate/shared/platform/run"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 	"github.com/fairgate/fairgate/shared/queue/queuepg"
 	"github.com/fairgate/fairgate/shared/queue/queueredis"
 	"github.com/fairgate/fairgate/worker/internal/consume"
@@ -55,9 +57,12 @@ type Service struct {
 	metrics *prometheus.Registry
 	pool    *pgxpool.Pool
 	redis   redis.UniversalClient
+	tracer  *tracing.Tracer
 	broker  *rabbit.Client
 	table   []consume.Consumer
 	relay   *outbox.Relay
+	audit   *audit.Log
+	asked   *bookingredis.Requests
 	jobs    *run.Jobs
 	due     []run.Job
 }
@@ -67,6 +72,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
 	var err error
 	if s.pool, err = postgres.Open(ctx, cfg.PostgresURL.Reveal(), cfg.PostgresConns); err != nil {
+		return nil, err
+	}
+	if s.tracer, err = tracing.New(ctx, cfg.Tracing, "worker", log); err != nil {
 		return nil, err
 	}
 	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
@@ -84,21 +92,26 @@ func (s *Service) wire() error {
 		return err
 	}
 	lines := queueredis.New(s.redis, s.cfg.Redis.Prefix, nil)
-	if s.table, err = s.consumers(bookings, lines); err != nil {
+	table, err := s.consumers(bookings, lines)
+	if err != nil {
 		return err
 	}
+	s.table = signConsumers(table)
 	s.broker = rabbit.New(s.cfg.RabbitURL.Reveal(), consume.Topology(s.table), s.log, s.metrics)
-	s.relay = outbox.NewRelay(s.pool, publisher{s.broker}, s.log, s.metrics)
+	s.broker.Trace(s.tracer)
+	s.relay = outbox.NewRelay(s.pool, publisher{s.broker, s.tracer}, s.log, s.metrics)
+	s.audit = s.auditLog()
 
 	shop, claims := cataloguepg.New(s.pool), bookingpg.NewClaims(s.pool)
 	s.jobs = run.NewJobs(s.lead, s.finish(), s.log, s.metrics)
-	s.due = schedule.Table(schedule.Deps{
+	s.due = signJobs(schedule.Table(schedule.Deps{
 		Bookings: bookings, SweepHolds: claims.SweepLapsed, Metrics: s.metrics,
 		Lines:       schedule.Lines{Live: lines, Mirror: queuepg.New(s.pool)},
 		SoldOut:     schedule.SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Clock: clock.System{}},
 		OutboxLag:   func(ctx context.Context) (int, time.Duration, error) { return outbox.Lag(ctx, s.pool) },
 		QueueDepths: s.broker.Depths, Pending: bookingpg.New(s.pool).Pending,
-	})
+		Audit: s.audit,
+	}))
 	return nil
 }
 
@@ -183,6 +196,8 @@ func (s *Service) Run(ctx context.Context) error {
 	<-closed
 	if err == nil {
 		s.pool.Close()
+	s.finishAudit(ctx)
+	s.tracer.Close(ctx)
 	}
 	s.log.InfoContext(ctx, "stopped")
 	return err

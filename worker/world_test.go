@@ -65,7 +65,7 @@ func newWorld(t *testing.T) *world {
 	w.cfg, err = config.Load[worker.Config]([]string{
 		"ENV=test", "POSTGRES_URL=" + databaseURL, "RABBITMQ_URL=" + u.String(),
 		"REDIS_ADDRS=" + backendtest.RedisAddr(t), "REDIS_PREFIX=" + w.prefix,
-		"SMTP_ADDR=" + w.mails.addr, "SLACK_WEBHOOK_URL=" + slack.URL, "TOSS_BASE_URL=http://127.0.0.1:1",
+		"AUDIT_DIR=" + t.TempDir(), "SMTP_ADDR=" + w.mails.addr, "SLACK_WEBHOOK_URL=" + slack.URL, "TOSS_BASE_URL=http://127.0.0.1:1",
 	})
 	if err != nil {
 		t.Fatal(err)

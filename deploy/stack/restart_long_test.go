@@ -85,6 +85,9 @@ func TestLongTheWorkerSurvivesARestartOfTheBroker(t *testing.T) {
 	if n := office.count(`SELECT count(*) FROM ticket WHERE state = 'valid'`); n != sold {
 		t.Errorf("%d tickets for %d seats", n, sold)
 	}
+	if _, err := office.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
 	violations, err := office.Violations(ctx)
 	for name, n := range violations {
 		if n != 0 {
@@ -110,7 +113,7 @@ func runWorker(t *testing.T, databaseURL, brokerURL, smtp, provider string) (end
 	t.Helper()
 	_, prefix := backendtest.Redis(t)
 	cfg, err := config.Load[worker.Config]([]string{
-		"ENV=test", "ADMIN_ADDR=127.0.0.1:0", "POSTGRES_URL=" + databaseURL, "RABBITMQ_URL=" + brokerURL,
+		"ENV=test", "AUDIT_DIR=" + t.TempDir(), "ADMIN_ADDR=127.0.0.1:0", "POSTGRES_URL=" + databaseURL, "RABBITMQ_URL=" + brokerURL,
 		"REDIS_ADDRS=" + backendtest.RedisAddr(t), "REDIS_PREFIX=" + prefix, "SMTP_ADDR=" + smtp, "TOSS_BASE_URL=" + provider,
 	})
 	if err != nil {

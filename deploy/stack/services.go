@@ -84,8 +84,8 @@ func services() []service {
 			ports: func(p Ports) []int { return []int{p.WorkerAdmin} },
 			ready: func(p Ports) string { return httpURL(p.WorkerAdmin, "/readyz") },
 			needs: []need{needPostgres, needRedis, needRabbit},
-			own: func(p Ports, _ string) map[string]string {
-				return map[string]string{"ADMIN_ADDR": address(p.WorkerAdmin)}
+			own: func(p Ports, data string) map[string]string {
+				return map[string]string{"ADMIN_ADDR": address(p.WorkerAdmin), "AUDIT_DIR": filepath.Join(data, "audit")}
 			},
 		},
 	}

@@ -162,7 +162,7 @@ func (a *api) createBooking(ctx context.Context, in *createBookingInput) (*booki
 	command := booking.BookCommand{
 		AccountID: r.caller.ID, HoldID: in.Body.HoldID, Contact: contact, Session: r.bookingSession(), RequestID: r.id,
 	}
-	answer, err := a.Bookings.BookOnce(ctx, r.key, command, func(b booking.Booking) (booking.Answer, error) {
+	answer, err := a.Bookings.BookOnce(r.act(ctx), r.key, command, func(b booking.Booking) (booking.Answer, error) {
 		return a.answer(b, http.StatusCreated)
 	})
 	return replayed(answer, err)
@@ -220,7 +220,7 @@ func (a *api) cancelBooking(ctx context.Context, in *cancelInput) (*bookingOutpu
 		return nil, notOffered("body.refund_account")
 	}
 	r := of(ctx)
-	return a.once(ctx, func(ctx context.Context) (booking.Booking, int, error) {
+	return a.once(r.act(ctx), func(ctx context.Context) (booking.Booking, int, error) {
 		if err := a.allSeats(ctx, in); err != nil {
 			return booking.Booking{}, 0, err
 		}

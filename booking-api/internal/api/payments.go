@@ -61,7 +61,7 @@ const longestWait = 10 * time.Second
 
 func (a *api) confirm(ctx context.Context, in *confirmInput) (*confirmOutput, error) {
 	r := of(ctx)
-	answer, err := a.Bookings.Once(ctx, r.key, func(ctx context.Context) (booking.Answer, error) {
+	answer, err := a.Bookings.Once(r.act(ctx), r.key, func(ctx context.Context) (booking.Answer, error) {
 		c, err := a.Bookings.Confirm(ctx, booking.ConfirmCommand{
 			AccountID: r.caller.ID, OrderID: in.Body.OrderID, PaymentKey: in.Body.PaymentKey, Amount: in.Body.Amount, RequestID: r.id,
 		})

@@ -17,6 +17,7 @@ import (
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/platform/audit"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/logging"
 	"github.com/fairgate/fairgate/shared/queue"
@@ -53,6 +54,11 @@ type requestKey struct{}
 func of(ctx context.Context) *request { return ctx.Value(requestKey{}).(*request) }
 
 func (r *request) bookingSession() *event.Session {
+// act makes the caller the actor of what ctx changes.
+func (r *request) act(ctx context.Context) context.Context {
+	return audit.WithActor(ctx, "account:"+r.caller.ID)
+}
+
 	if r.session == nil {
 		return nil
 	}

@@ -14,7 +14,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/platform/audit"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
 // Store is the booking.Store on Postgres. Safe for concurrent use.
@@ -67,8 +69,9 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 // commit runs f in a new transaction, which is committed also when f fails with an
 // error that is to be kept.
 func (s *Store) commit(ctx context.Context, f func(tx pgx.Tx) error) error {
+	ctx, span := tracing.Start(ctx, "transaction", tracing.Client)
 	var kept error
-	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+	err := postgres.InTx(ctx, audit.Transactions{Pool: s.pool}, func(tx pgx.Tx) error {
 		kept = nil
 		err := f(tx)
 		if booking.IsKept(err) {

@@ -198,7 +198,7 @@ func TestDeletingBeforeTheConfirmLosesEvents(t *testing.T) {
 				continue
 			}
 			const q = `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT 250 FOR UPDATE SKIP LOCKED)
-				RETURNING id, event_id, type, payload::text`
+				RETURNING id, event_id, type, payload::text, request_id, traceparent`
 			rows, err := pool.Query(ctx, q)
 			if err != nil {
 				continue
@@ -276,7 +276,7 @@ func TestRelaysWithoutRowLocksPublishTwice(t *testing.T) {
 	meet := meeting(2)
 	n := raceRelays(t, func(ctx context.Context, pool *pgxpool.Pool, publisher Publisher) error {
 		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, `SELECT id, event_id, type, payload::text FROM outbox ORDER BY id LIMIT $1`, batchSize)
+			rows, err := tx.Query(ctx, `SELECT id, event_id, type, payload::text, request_id, traceparent FROM outbox ORDER BY id LIMIT $1`, batchSize)
 			if err != nil {
 				return err
 			}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
 // Client publishes, consumes and looks after parked messages. Run must run
@@ -18,6 +20,7 @@ type Client struct {
 	channels   chan *publishChannel // those not in use
 	log        *slog.Logger
 	metrics    metrics
+	tracer     *tracing.Tracer
 }
 
 type metrics struct {

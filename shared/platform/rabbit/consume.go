@@ -148,7 +148,9 @@ func (c *Client) work(ctx context.Context, k Consumer, ch *amqp.Channel, deliver
 func (c *Client) settle(ctx context.Context, k Consumer, d amqp.Delivery) error {
 	started := time.Now()
 	attempt := attemptOf(d.Headers)
+	ctx, span := c.origin(ctx, k, d)
 	err := c.handle(ctx, k, d)
+	span.End(&err)
 	ctx = context.WithoutCancel(ctx) // also what was cut off is moved on
 	c.metrics.duration.WithLabelValues(k.Queue).Observe(time.Since(started).Seconds())
 
@@ -165,6 +167,7 @@ func (c *Client) settle(ctx context.Context, k Consumer, d amqp.Delivery) error 
 		c.log.ErrorContext(ctx, "message parked", "queue", k.Queue, "type", d.Type, "id", d.MessageId, "attempt", attempt+1, "error", err)
 		err = c.moveOn(ctx, d, NameParked, k.Queue, attempt+1, err)
 	case ack:
+		c.log.InfoContext(ctx, "message handled", "queue", k.Queue, "type", d.Type, "id", d.MessageId, "duration_ms", time.Since(started).Milliseconds())
 		err = nil
 	}
 	if err != nil {
@@ -186,7 +189,10 @@ func (c *Client) handle(ctx context.Context, k Consumer, d amqp.Delivery) (err e
 	if e.ID == "" || e.Type == "" {
 		return errs.ErrMalformedJSON.Because(errors.New("no event: id or type is missing"))
 	}
-	ctx, cancel := context.WithTimeout(logging.WithRequestID(ctx, e.RequestID), k.Timeout)
+	if logging.RequestID(ctx) == "" {
+		ctx = logging.WithRequestID(ctx, e.RequestID)
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
 	defer cancel()
 	return k.Handle(ctx, e)
 }

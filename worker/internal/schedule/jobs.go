@@ -36,9 +36,16 @@ type Deps struct {
 	// Pending returns the money whose outcome is not known yet.
 	Pending func(ctx context.Context) ([]booking.Pending, error)
 	Metrics prometheus.Registerer
+	Audit   Audit
 }
 
 // limit of one batch, which is one transaction; a run takes batches until nothing is
+// Audit is the audit log; see audit.Log.
+type Audit interface {
+	Write(ctx context.Context) (run.Tally, error)
+	Forget(ctx context.Context) (run.Tally, error)
+}
+
 // left.
 const limit = 500
 
@@ -55,6 +62,8 @@ func Table(d Deps) []run.Job {
 		{Name: "mark_sold_out", Every: time.Second, Do: d.SoldOut.mark},
 		{Name: "measure_outbox", Every: 5 * time.Second, Everywhere: true, Do: outboxLag(d.OutboxLag, d.Metrics)},
 		{Name: "measure_queues", Every: 5 * time.Second, Timeout: 10 * time.Second, Everywhere: true, Do: queueDepths(d.QueueDepths, d.Metrics)},
+		{Name: "write_audit_log", Every: time.Second, Do: d.Audit.Write},
+		{Name: "forget_audit_files", Every: time.Hour, Do: d.Audit.Forget},
 		{Name: "measure_money", Every: 5 * time.Second, Everywhere: true, Do: pendingMoney(d.Pending, d.Metrics)},
 	}
 }

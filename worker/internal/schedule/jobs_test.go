@@ -40,9 +40,14 @@ func (b *backlog) SendDueRefunds(context.Context) (booking.Looked, error) {
 func (b *backlog) Violations(context.Context) (map[string]int, error) { return map[string]int{}, nil }
 
 func jobNamed(t *testing.T, name string, b *backlog) run.Job {
+type noAudit struct{}
+
+func (noAudit) Write(context.Context) (run.Tally, error)  { return run.Tally{}, nil }
+func (noAudit) Forget(context.Context) (run.Tally, error) { return run.Tally{}, nil }
+
 	t.Helper()
 	for _, job := range Table(Deps{
-		Bookings: b, Metrics: prometheus.NewRegistry(),
+		Bookings: b, Metrics: prometheus.NewRegistry(), Audit: noAudit{},
 		SweepHolds: func(context.Context, int) (int, error) { return 0, nil },
 		OutboxLag:  func(context.Context) (int, time.Duration, error) { return 0, 0, nil },
 	}) {

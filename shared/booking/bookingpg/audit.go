@@ -1,0 +1,85 @@
+package bookingpg
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fairgate/fairgate/shared/platform/audit"
+)
+
+// change is a row of the ledger as the audit log tells it. It has no name, no address
+// and nothing that a fan has typed.
+type change struct {
+	ID        int64     `json:"id"` // of the ledger; a second line with it says the same
+	Kind      string    `json:"kind"`
+	At        time.Time `json:"at"`
+	Actor     string    `json:"actor"`      // "account:acc-…", "queue:…", "job:…"
+	AccountID string    `json:"account_id"` // whose booking it is
+	BookingID string    `json:"booking_id"`
+	PaymentID string    `json:"payment_id,omitempty"`
+	RefundID  string    `json:"refund_id,omitempty"`
+	Change    string    `json:"change"` // booking, payment, refund: a move; else what happened
+	From      string    `json:"from,omitempty"`
+	To        string    `json:"to,omitempty"`
+	Amount    int64     `json:"amount"` // what it adds to the payment's balance, KRW
+	Price     int64     `json:"price"`  // what the booking costs, KRW
+	Note      string    `json:"note,omitempty"`
+	RequestID string    `json:"request_id,omitempty"`
+}
+
+// kindOf sorts the ledger's entries into the audit log's files.
+func kindOf(entry string) string {
+	if entry == "booking" {
+		return "booking"
+	}
+	return "payment" // moves of payments and refunds, and money that came unasked
+}
+
+// unnamed made changes outside of any request, message or job.
+const unnamed = "system"
+
+// Audit reads changes of bookings and money; it is an audit.Source.
+func Audit(ctx context.Context, tx pgx.Tx, after audit.Position, limit int) ([]audit.Line, error) {
+	const q = `
+		SELECT l.tx::text, l.id, l.at, l.actor, coalesce(b.account_id, ''), l.booking_id, l.payment_id, l.refund_id,
+			l.entry, l.from_state, l.to_state, l.amount, coalesce(b.amount, 0), l.note, l.request_id
+		FROM ledger l LEFT JOIN booking b ON b.id = l.booking_id
+		WHERE (l.tx, l.id) > ($1::text::xid8, $2) AND l.tx < pg_snapshot_xmin(pg_current_snapshot())
+		ORDER BY l.tx, l.id LIMIT $3`
+	rows, err := tx.Query(ctx, q, strconv.FormatUint(after.Tx, 10), after.ID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("bookingpg: audit: %w", err)
+	}
+	lines, err := pgx.CollectRows(rows, scanChange)
+	if err != nil {
+		return nil, fmt.Errorf("bookingpg: audit: %w", err)
+	}
+	return lines, nil
+}
+
+func scanChange(row pgx.CollectableRow) (audit.Line, error) {
+	var c change
+	var transaction string
+	err := row.Scan(&transaction, &c.ID, &c.At, &c.Actor, &c.AccountID, &c.BookingID, &c.PaymentID, &c.RefundID,
+		&c.Change, &c.From, &c.To, &c.Amount, &c.Price, &c.Note, &c.RequestID)
+	if err != nil {
+		return audit.Line{}, err
+	}
+	if c.Actor == "" {
+		c.Actor = unnamed
+	}
+	c.At = c.At.UTC()
+	c.Kind = kindOf(c.Change)
+	line := audit.Line{Kind: c.Kind, At: c.At}
+	if line.Tx, err = strconv.ParseUint(transaction, 10, 64); err != nil {
+		return audit.Line{}, err
+	}
+	line.ID = c.ID
+	line.Text, err = json.Marshal(c)
+	return line, err
+}

@@ -1,0 +1,49 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/fairgate/fairgate/shared/booking/bookingpg"
+	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/platform/audit"
+	"github.com/fairgate/fairgate/shared/platform/run"
+	"github.com/fairgate/fairgate/worker/internal/consume"
+)
+
+func (s *Service) auditLog() *audit.Log {
+	return audit.New(audit.Options{
+		DB: s.pool, Source: bookingpg.Audit, Cursor: "ledger",
+		Folder: audit.Folder{Path: s.cfg.AuditDir, Retention: s.cfg.AuditRetention},
+		Now:    time.Now, Log: s.log, Metrics: s.metrics,
+	})
+}
+
+// lastAudit is for writing what the last changes of a worker that stops have left.
+const lastAudit = 2 * time.Second
+
+func (s *Service) finishAudit(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAudit)
+	defer cancel()
+	if _, err := s.audit.Write(ctx); err != nil {
+		s.log.WarnContext(ctx, "the last lines of the audit log are left to the next worker", "error", err)
+	}
+}
+
+// signConsumers makes each consumer the actor of the changes that it makes.
+func signConsumers(table []consume.Consumer) []consume.Consumer {
+	for i, c := range table {
+		actor, handle := "queue:"+c.Queue, c.Handle
+		table[i].Handle = func(ctx context.Context, e event.Envelope) error { return handle(audit.WithActor(ctx, actor), e) }
+	}
+	return table
+}
+
+// signJobs does the same for jobs.
+func signJobs(jobs []run.Job) []run.Job {
+	for i, job := range jobs {
+		actor, do := "job:"+job.Name, job.Do
+		jobs[i].Do = func(ctx context.Context) (run.Tally, error) { return do(audit.WithActor(ctx, actor)) }
+	}
+	return jobs
+}
