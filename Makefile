@@ -55,6 +55,10 @@ test-pages: stack-command ## run only the page tests, in a browser, on a system 
 test-long: stack-command ## run the minute-long tests (build tag long, names TestLong…)
 	@$(STACK) test -long $(ARGS)
 
+.PHONY: test-faults
+test-faults: stack-command ## kill, stop and cut parts of a system while halls are sold; ARGS="-run=Redis" for some, FAULTS_SEED=… to repeat
+	@$(STACK) test -faults $(ARGS)
+
 .PHONY: test-env
 test-env: stack-command ## start backends for tests by hand: eval "$$(make -s test-env)"; ended by make down
 	@$(STACK) test-env

@@ -26,6 +26,7 @@ require (
 	github.com/docker/go-connections v0.4.0 // indirect
 	github.com/docker/go-units v0.5.0 // indirect
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect
+	github.com/fairgate/fairgate/loadtest v0.0.0
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect
@@ -88,3 +89,5 @@ replace github.com/fairgate/fairgate/queue-gateway => ../queue-gateway
 replace github.com/fairgate/fairgate/booking-api => ../booking-api
 
 replace github.com/fairgate/fairgate/worker => ../worker
+
+replace github.com/fairgate/fairgate/loadtest => ../loadtest
