@@ -169,8 +169,12 @@ func (s *Service) IssueTickets(ctx context.Context, bookingID string) error {
 	return s.store.IssueTickets(ctx, bookingID, s.tickets)
 }
 
-// Violations counts breaches of the invariants that the database can see, by name:
-// every figure is 0, or something is broken.
+// Sweep checks the invariants that the database can see, of a part of all bookings at
+// a time: at once of those that have changed.
+func (s *Service) Sweep(ctx context.Context) (Swept, error) { return s.store.Sweep(ctx) }
+
+// Violations counts the bookings in breach of each invariant, by its name, that Sweep
+// has found: every figure is 0, or something is broken.
 func (s *Service) Violations(ctx context.Context) (map[string]int, error) {
 	return s.store.Violations(ctx)
 }

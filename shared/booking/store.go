@@ -16,9 +16,16 @@ type Store interface {
 	Bookings
 	Payments
 	Refunds
-	// Violations counts breaches of the invariants, by name; see Service.Violations.
+	// Sweep checks the invariants of what has changed, of what was found broken, and of
+	// the next part of everything. One caller at a time.
+	Sweep(ctx context.Context) (Swept, error)
+	// Violations counts the bookings in breach of each invariant, as far as Sweep has
+	// found them and not seen them healed.
 	Violations(ctx context.Context) (map[string]int, error)
 }
+
+// Swept is how many bookings a sweep has looked at, and how many of them are broken.
+type Swept struct{ Checked, Broken int }
 
 // Transactions ties work to one transaction; see Service.Once.
 type Transactions interface {

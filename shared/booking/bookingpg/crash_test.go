@@ -90,7 +90,7 @@ func TestTicketsAreIssuedLater(t *testing.T) {
 		t.Fatal("tickets without a key")
 	}
 	h.exec(`UPDATE booking SET confirmed_at = now() - interval '2 minutes'`)
-	if counts, err := h.Violations(t.Context()); err != nil || counts["ticket_missing"] != 1 {
+	if counts, err := h.violations(t.Context()); err != nil || counts["ticket_missing"] != 1 {
 		t.Errorf("violations = %v, %v; want the missing tickets seen", counts, err)
 	}
 	parallel(4, func(int) {

@@ -157,7 +157,7 @@ func (l *life) console(t *rapid.T) {
 }
 
 func (l *life) check(t *rapid.T) {
-	counts, err := l.h.Violations(l.h.t.Context())
+	counts, err := l.h.violations(l.h.t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,6 +80,7 @@ func (s *Store) commit(ctx context.Context, f func(tx pgx.Tx) error) error {
 		}
 		return err
 	})
+	span.End(&err)
 	if err != nil {
 		return err
 	}

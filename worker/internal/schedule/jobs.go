@@ -19,6 +19,7 @@ type Bookings interface {
 	ReconcileDue(ctx context.Context) (booking.Looked, error)
 	SendDueRefunds(ctx context.Context) (booking.Looked, error)
 	ForgetKeys(ctx context.Context, limit int) (int, error)
+	Sweep(ctx context.Context) (booking.Swept, error)
 	Violations(ctx context.Context) (map[string]int, error)
 }
 
@@ -57,7 +58,8 @@ func Table(d Deps) []run.Job {
 		{Name: "send_refunds", Every: time.Second, Timeout: 5 * time.Minute, Do: looked(d.Bookings.SendDueRefunds)},
 		{Name: "sweep_holds", Every: 10 * time.Second, Do: batches(d.SweepHolds)},
 		{Name: "forget_idempotency_keys", Every: time.Minute, Do: batches(d.Bookings.ForgetKeys)},
-		{Name: "check_invariants", Every: 15 * time.Second, Do: invariants(d.Bookings.Violations, d.Metrics)},
+		{Name: "check_invariants", Every: 15 * time.Second, Timeout: time.Minute, Do: sweep(d.Bookings.Sweep)},
+		{Name: "measure_invariants", Every: 15 * time.Second, Everywhere: true, Do: invariants(d.Bookings.Violations, d.Metrics)},
 		{Name: "keep_lines", Every: time.Second, Do: d.Lines.keep},
 		{Name: "mark_sold_out", Every: time.Second, Do: d.SoldOut.mark},
 		{Name: "measure_outbox", Every: 5 * time.Second, Everywhere: true, Do: outboxLag(d.OutboxLag, d.Metrics)},

@@ -37,14 +37,15 @@ func (b *backlog) ReconcileDue(context.Context) (booking.Looked, error) { return
 func (b *backlog) SendDueRefunds(context.Context) (booking.Looked, error) {
 	return booking.Looked{}, nil
 }
+func (b *backlog) Sweep(context.Context) (booking.Swept, error)       { return booking.Swept{}, nil }
 func (b *backlog) Violations(context.Context) (map[string]int, error) { return map[string]int{}, nil }
 
-func jobNamed(t *testing.T, name string, b *backlog) run.Job {
 type noAudit struct{}
 
 func (noAudit) Write(context.Context) (run.Tally, error)  { return run.Tally{}, nil }
 func (noAudit) Forget(context.Context) (run.Tally, error) { return run.Tally{}, nil }
 
+func jobNamed(t *testing.T, name string, b *backlog) run.Job {
 	t.Helper()
 	for _, job := range Table(Deps{
 		Bookings: b, Metrics: prometheus.NewRegistry(), Audit: noAudit{},

@@ -13,27 +13,26 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/run"
 )
 
-// invariants counts breaches into a metric. Its items are the invariants that were
-// checked; those that are broken failed.
+// sweep's items are the bookings that were checked; those that are broken failed.
+func sweep(check func(ctx context.Context) (booking.Swept, error)) func(context.Context) (run.Tally, error) {
+	return func(ctx context.Context) (run.Tally, error) {
+		swept, err := check(ctx)
+		return run.Tally{Selected: swept.Checked, Done: swept.Checked - swept.Broken, Failed: swept.Broken}, err
+	}
+}
+
+// invariants shows what the leader's sweeps have found, on every worker: a leader of
+// the past would go on showing what it found.
 func invariants(count func(ctx context.Context) (map[string]int, error), metrics prometheus.Registerer) func(context.Context) (run.Tally, error) {
 	violations := promauto.With(metrics).NewGaugeVec(prometheus.GaugeOpts{
-		Name: "fairgate_booking_invariant_violations", Help: "Breaches of an invariant of bookings and money, at the last check of this worker. 0, or something is broken.",
+		Name: "fairgate_booking_invariant_violations", Help: "Bookings in breach of an invariant that were found and have not healed. 0, or something is broken.",
 	}, []string{"invariant"})
 	return func(ctx context.Context) (run.Tally, error) {
 		found, err := count(ctx)
-		if err != nil {
-			return run.Tally{}, err
-		}
-		tally := run.Tally{Selected: len(found)}
 		for name, n := range found {
 			violations.WithLabelValues(name).Set(float64(n))
-			if n == 0 {
-				tally.Done++
-			} else {
-				tally.Failed++
-			}
 		}
-		return tally, nil
+		return run.Tally{}, err
 	}
 }
 
