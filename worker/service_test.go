@@ -112,11 +112,11 @@ func TestReadinessFollowsTheBroker(t *testing.T) {
 	eventually(t, "metrics of jobs, outbox and broker", func() bool {
 		_, metrics := get(admin, "/metrics")
 		for _, name := range []string{
-			`fairgate_job_runs_total{job="check_invariants",outcome="ok"}`, "fairgate_outbox_oldest_age_seconds 0",
+			`fairgate_job_runs_total{name="check_invariants",outcome="ok"}`, "fairgate_outbox_oldest_age_seconds 0",
 			`fairgate_message_broker_connections{use="consume"} 1`, "fairgate_booking_invariant_violations",
 			`fairgate_message_queue_messages{queue="fairgate.parked"} 0`, `fairgate_message_queue_consumers{queue="fairgate.payment"} 1`,
 			`fairgate_booking_pending_items{kind="payment",state="unknown"} 0`,
-			`fairgate_job_duration_seconds_count{job="expire_bookings"}`,
+			`fairgate_job_duration_seconds_count{name="expire_bookings"}`,
 		} {
 			if !strings.Contains(metrics, name) {
 				return false

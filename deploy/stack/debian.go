@@ -105,7 +105,7 @@ grep -qs '^create_main_cluster' $clusters || echo 'create_main_cluster = false' 
 apt-get -o DPkg::Lock::Timeout=120 update
 apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@"
 for package; do
-	case $package in redis-server | rabbitmq-server)
+	case $package in redis-server | rabbitmq-server | prometheus*)
 		if command -v systemctl > /dev/null; then systemctl disable $package; fi ;;
 	esac
 done

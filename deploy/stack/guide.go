@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // PrintGuide says where everything is and what to try.
@@ -25,7 +26,7 @@ Fairgate is up.
   RabbitMQ                %[4]s   (%[5]s / %[6]s)
   Postgres                %[7]s
   metrics                 %[8]s  %[9]s  %[10]s
-  logs                    %[11]s
+%[13]s  logs                    %[11]s
 
   accounts                fan@fairgate.test  organizer@fairgate.test  admin@fairgate.test
   password                Fairgate-dev-1
@@ -37,8 +38,16 @@ the payment in the simulator's window; then look at the mail.
 `, site, httpURL(p.Catcher, "/"), httpURL(p.Toss, "/"), httpURL(p.RabbitMQUI, "/"), backendUser, backendPassword,
 		s.Backends.PostgresURL(databaseName),
 		httpURL(p.GatewayAdmin, "/metrics"), httpURL(p.APIAdmin, "/metrics"), httpURL(p.WorkerAdmin, "/metrics"),
-		filepath.Dir(s.sup().logFile("any")), moved)
+		filepath.Dir(s.sup().logFile("any")), moved, s.observeGuide())
 	return err
+}
+
+func (s System) observeGuide() string {
+	if !s.observed() {
+		return ""
+	}
+	p := s.Backends.Ports
+	return fmt.Sprintf("  Prometheus              %s\n  Alertmanager            %s\n", httpURL(p.Prometheus, "/"), httpURL(p.Alertmanager, "/"))
 }
 
 // TestEnviron tells the tests of the whole system where it is, and where a
@@ -50,6 +59,9 @@ func (s System) TestEnviron() []string {
 		"FAIRGATE_URL=" + httpURL(p.Gateway, ""),
 		"FAIRGATE_SIM_URL=" + httpURL(p.Toss, ""),
 		"FAIRGATE_CATCHER_URL=" + httpURL(p.Catcher, ""),
+		"FAIRGATE_METRICS_URLS=" + strings.Join([]string{
+			httpURL(p.GatewayAdmin, "/metrics"), httpURL(p.APIAdmin, "/metrics"), httpURL(p.WorkerAdmin, "/metrics")}, " "),
+		"FAIRGATE_PROMETHEUS_URL=" + httpURL(p.Prometheus, ""),
 		"CHROMIUM=" + newest(chromiumPath),
 	}
 }

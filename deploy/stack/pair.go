@@ -34,6 +34,14 @@ const balancerPath = "/usr/sbin/haproxy"
 
 // services returns what runs beside the backends.
 func (s System) services() []service {
+	if s.observed() {
+		return append(s.programs(), s.monitors()...)
+	}
+	return s.programs()
+}
+
+// programs returns the services and the simulators.
+func (s System) programs() []service {
 	if s.Shape != Paired {
 		return services()
 	}

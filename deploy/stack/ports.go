@@ -25,6 +25,10 @@ type Ports struct {
 	Instances     [instances]Instance // of the services of a Paired system
 	BalancerStats int                 // of a Paired system
 	Detours       Detours             // of a Detoured system
+
+	RabbitMQMetrics                               int
+	Prometheus, Alertmanager                      int // of an observed system, as the next
+	NodeExporter, RedisExporter, PostgresExporter int
 }
 
 // instances is how many of each service a Paired system has.
@@ -68,7 +72,10 @@ func PortsFrom(base int) Ports {
 		Redis:   base + 79,
 		Gateway: base + 80, API: base + 81,
 		GatewayAdmin: base + 82, APIAdmin: base + 83, WorkerAdmin: base + 84,
-		Toss: base + 90,
+		Toss:            base + 90,
+		RabbitMQMetrics: base + 76,
+		Prometheus:      base + 91, Alertmanager: base + 92,
+		NodeExporter: base + 93, RedisExporter: base + 94, PostgresExporter: base + 95,
 	}
 }
 
@@ -97,6 +104,7 @@ func FreePortBase(start int) (int, error) {
 func (p Ports) all() []int {
 	all := []int{p.Gateway, p.API, p.GatewayAdmin, p.APIAdmin, p.WorkerAdmin, p.Toss, p.Catcher, p.SMTP,
 		p.Postgres, p.Redis, p.RabbitMQ, p.RabbitMQUI, p.RabbitMQDist, p.EPMD,
+		p.RabbitMQMetrics, p.Prometheus, p.Alertmanager, p.NodeExporter, p.RedisExporter, p.PostgresExporter,
 		p.BalancerStats, p.Detours.Postgres, p.Detours.Redis, p.Detours.RabbitMQ, p.Detours.Toss}
 	for _, of := range p.Instances {
 		all = append(all, of.Gateway, of.API, of.GatewayAdmin, of.APIAdmin, of.WorkerAdmin)

@@ -26,7 +26,7 @@ type rabbitServer struct {
 func (s rabbitServer) name() string { return "rabbitmq" }
 
 func (s rabbitServer) ports() []int {
-	ports := []int{s.layout.RabbitMQ, s.layout.RabbitMQUI, s.layout.RabbitMQDist}
+	ports := []int{s.layout.RabbitMQ, s.layout.RabbitMQUI, s.layout.RabbitMQMetrics, s.layout.RabbitMQDist}
 	if _, running := s.sup.find(epmdName); !running { // it outlives a node that crashed
 		ports = append(ports, s.layout.EPMD)
 	}
@@ -65,12 +65,13 @@ func (s rabbitServer) writeFiles() error {
 		}
 	}
 	settings := fmt.Sprintf("default_user = %s\ndefault_pass = %s\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %d\n"+
+		"prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = %d\n"+
 		"disk_free_limit.absolute = 200MB\nlog.console = true\nlog.console.level = warning\nlog.file = false\n",
-		backendUser, backendPassword, s.layout.RabbitMQUI)
+		backendUser, backendPassword, s.layout.RabbitMQUI, s.layout.RabbitMQMetrics)
 	if err := os.WriteFile(filepath.Join(s.dataDir(), "rabbitmq.conf"), []byte(settings), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.dataDir(), "enabled_plugins"), []byte("[rabbitmq_management].\n"), 0o644)
+	return os.WriteFile(filepath.Join(s.dataDir(), "enabled_plugins"), []byte("[rabbitmq_management,rabbitmq_prometheus].\n"), 0o644)
 }
 
 func (s rabbitServer) environ() []string {

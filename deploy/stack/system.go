@@ -21,6 +21,7 @@ type System struct {
 	Mode     Mode
 	Shape    Shape
 	Detoured bool // the services reach the backends and the provider through Ports.Detours
+	Observe  Observation
 	Out      io.Writer
 }
 
@@ -41,6 +42,9 @@ func (s System) Up(ctx context.Context) error {
 		return err
 	}
 	if err := allOrNothing(ctx, s.build, s.StartBackends); err != nil {
+		return err
+	}
+	if err := s.prepareMonitors(ctx); err != nil {
 		return err
 	}
 	for _, verb := range []string{"up", "seed"} {

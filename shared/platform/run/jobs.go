@@ -17,7 +17,7 @@ type Tally struct{ Selected, Done, Failed int }
 
 // Job is work that is done again and again.
 type Job struct {
-	Name    string        // metrics label
+	Name    string        // metrics label (Prometheus itself says job for what runs it)
 	Every   time.Duration // from the start of one run to the start of the next
 	Timeout time.Duration // of one run; 30 s when 0
 	// Everywhere runs it in every process; otherwise only the leader runs it.
@@ -52,17 +52,17 @@ func NewJobs(lead Lead, finish time.Duration, log *slog.Logger, registerer prome
 		lead: lead, finish: finish, log: log,
 		runs: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairgate_job_runs_total", Help: "Runs of scheduled jobs, by outcome (ok, failed).",
-		}, []string{"job", "outcome"}),
+		}, []string{"name", "outcome"}),
 		items: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairgate_job_items_total", Help: "Items that jobs selected, and what became of them (selected, done, failed).",
-		}, []string{"job", "outcome"}),
+		}, []string{"name", "outcome"}),
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "fairgate_job_duration_seconds", Help: "Time a run took.",
 			Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30},
-		}, []string{"job"}),
+		}, []string{"name"}),
 		success: factory.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "fairgate_job_last_success_timestamp_seconds", Help: "When the job last succeeded in this process.",
-		}, []string{"job"}),
+		}, []string{"name"}),
 		leading: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "fairgate_job_leading_processes", Help: "1 while this process leads: it runs the jobs that only one may run.",
 		}),

@@ -24,7 +24,7 @@ const usage = `usage: stack <command>
   test-env   start backends for tests by hand and print a shell's exports
   clean-env  stop what test-env started
 
-settings: PORT_BASE (8000), TEST_PORT_BASE (18600), BACKENDS (auto, local or compose)`
+settings: PORT_BASE (8000), TEST_PORT_BASE (18600), BACKENDS (auto, local or compose), OBSERVE=1 (also Prometheus and Alertmanager)`
 
 // command runs one of the commands of usage.
 func command(ctx context.Context, args []string) error {
@@ -118,7 +118,11 @@ func development(root string) (stack.System, error) {
 	if base != stack.DefaultPortBase {
 		dir = filepath.Join(dir, strconv.Itoa(base))
 	}
-	return system(root, dir, base, stack.Durable)
+	s, err := system(root, dir, base, stack.Durable)
+	if os.Getenv("OBSERVE") != "" {
+		s.Observe = stack.DefaultObservation()
+	}
+	return s, err
 }
 
 func system(root, dir string, base int, durability stack.Durability) (stack.System, error) {
