@@ -126,6 +126,7 @@ func (s *Service) bookings() (*booking.Service, error) {
 	}
 	alarms := newAlarms(s.metrics)
 	seats := bookingredis.New(s.redis, s.cfg.Redis.Prefix)
+	s.asked = bookingredis.NewRequests(seats)
 	return booking.NewService(booking.Options{
 		Store: bookingprom.Observe(bookingpg.New(s.pool), s.metrics), Feed: seats, Wakes: bookingredis.NewWakes(seats),
 		Provider:     bookingprom.ObserveProvider(toss.New(s.cfg.TossBaseURL, s.cfg.TossSecretKey.Reveal(), 0), s.metrics),
@@ -188,16 +189,17 @@ func (s *Service) Run(ctx context.Context) error {
 				return httpd.ServeAdmin(ctx, s.cfg.AdminAddr, s.metrics, s.checks(), s.cfg.PProf)
 			},
 			func(ctx context.Context) error { return s.relay.Run(ctx, relays) },
+			func(ctx context.Context) error { return s.asked.Run(ctx, s.relay.Wake) },
 			func(ctx context.Context) error { return consume.Run(ctx, s.broker, s.table, s.finish()) },
 			func(ctx context.Context) error { return s.jobs.Run(ctx, s.due) },
 		)
 	})
 	closeBroker() // only now: acks and confirms were still on their way
 	<-closed
-	if err == nil {
-		s.pool.Close()
 	s.finishAudit(ctx)
 	s.tracer.Close(ctx)
+	if err == nil {
+		s.pool.Close()
 	}
 	s.log.InfoContext(ctx, "stopped")
 	return err

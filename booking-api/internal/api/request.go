@@ -53,12 +53,12 @@ type requestKey struct{}
 // of returns what is known about the request that ctx belongs to.
 func of(ctx context.Context) *request { return ctx.Value(requestKey{}).(*request) }
 
-func (r *request) bookingSession() *event.Session {
 // act makes the caller the actor of what ctx changes.
 func (r *request) act(ctx context.Context) context.Context {
 	return audit.WithActor(ctx, "account:"+r.caller.ID)
 }
 
+func (r *request) bookingSession() *event.Session {
 	if r.session == nil {
 		return nil
 	}

@@ -36,17 +36,17 @@ type Deps struct {
 	QueueDepths func(ctx context.Context) ([]rabbit.Depth, error)
 	// Pending returns the money whose outcome is not known yet.
 	Pending func(ctx context.Context) ([]booking.Pending, error)
-	Metrics prometheus.Registerer
 	Audit   Audit
+	Metrics prometheus.Registerer
 }
 
-// limit of one batch, which is one transaction; a run takes batches until nothing is
 // Audit is the audit log; see audit.Log.
 type Audit interface {
 	Write(ctx context.Context) (run.Tally, error)
 	Forget(ctx context.Context) (run.Tally, error)
 }
 
+// limit of one batch, which is one transaction; a run takes batches until nothing is
 // left.
 const limit = 500
 
@@ -62,10 +62,10 @@ func Table(d Deps) []run.Job {
 		{Name: "measure_invariants", Every: 15 * time.Second, Everywhere: true, Do: invariants(d.Bookings.Violations, d.Metrics)},
 		{Name: "keep_lines", Every: time.Second, Do: d.Lines.keep},
 		{Name: "mark_sold_out", Every: time.Second, Do: d.SoldOut.mark},
-		{Name: "measure_outbox", Every: 5 * time.Second, Everywhere: true, Do: outboxLag(d.OutboxLag, d.Metrics)},
-		{Name: "measure_queues", Every: 5 * time.Second, Timeout: 10 * time.Second, Everywhere: true, Do: queueDepths(d.QueueDepths, d.Metrics)},
 		{Name: "write_audit_log", Every: time.Second, Do: d.Audit.Write},
 		{Name: "forget_audit_files", Every: time.Hour, Do: d.Audit.Forget},
+		{Name: "measure_outbox", Every: 5 * time.Second, Everywhere: true, Do: outboxLag(d.OutboxLag, d.Metrics)},
+		{Name: "measure_queues", Every: 5 * time.Second, Timeout: 10 * time.Second, Everywhere: true, Do: queueDepths(d.QueueDepths, d.Metrics)},
 		{Name: "measure_money", Every: 5 * time.Second, Everywhere: true, Do: pendingMoney(d.Pending, d.Metrics)},
 	}
 }
