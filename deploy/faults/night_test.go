@@ -90,11 +90,13 @@ func (n *night) openSale(api prepare.API, options prepare.SaleOptions) prepare.S
 	n.t.Helper()
 	options.Queued, options.SessionSeconds, options.MaxSeatsPerAccount, options.Price = true, 90, maxSeatsPerAccount, 50_000
 	sale, err := api.Sale(n.t.Context(), options)
-	if err == nil {
-		err = api.LineOpen(n.t.Context(), sale.SaleID, 30*time.Second)
-	}
 	if err != nil {
 		n.t.Fatal(err)
+	}
+	for _, gateway := range site.ports().Instances { // each learns of a new line by itself
+		if err := (prepare.API{BaseURL: url(gateway.Gateway, "")}).LineOpen(n.t.Context(), sale.SaleID, 30*time.Second); err != nil {
+			n.t.Fatal(err)
+		}
 	}
 	return sale
 }
@@ -184,12 +186,9 @@ func (n *night) finish() {
 	close(n.stopped)
 	n.waiters.Wait()
 	ended := time.Now()
-	drainErr := n.awaitDrained()
+	left := n.awaitDrained()
 	delivered := time.Since(ended)
-	violations := n.judge()
-	if drainErr != nil {
-		violations = append(violations, drainErr.Error())
-	}
+	violations := append(left, n.judge()...)
 	asked, failures := n.door.failed()
 	var named []string
 	for _, what := range sortedKeys(failures) {

@@ -54,9 +54,11 @@ func TestPlantedPlaceViolationsAreFound(t *testing.T) {
 }
 
 func TestPlantedMessageViolationsAreFound(t *testing.T) {
-	expect(t, "empty", judgeQueues([]queueDepth{{"fairgate.mail", 0}, {"fairgate.parked", 0}}), "")
-	expect(t, "parked", judgeQueues([]queueDepth{{"fairgate.mail", 0}, {"fairgate.parked", 1}}), "fairgate.parked has 1")
-	expect(t, "left over", judgeQueues([]queueDepth{{"fairgate.mail", 2}}), "fairgate.mail has 2")
+	has := func(n int) *int { return &n }
+	expect(t, "empty", judgeQueues([]queueDepth{{"fairgate.mail", has(0)}, {"fairgate.parked", has(0)}}), "")
+	expect(t, "parked", judgeQueues([]queueDepth{{"fairgate.mail", has(0)}, {"fairgate.parked", has(1)}}), "fairgate.parked has 1")
+	expect(t, "left over", judgeQueues([]queueDepth{{"fairgate.mail", has(2)}}), "fairgate.mail has 2")
+	expect(t, "not counted yet", judgeQueues([]queueDepth{{"fairgate.mail", nil}}), "nobody knows")
 	expect(t, "no broker to ask", judgeQueues(nil), "no queues")
 }
 

@@ -124,10 +124,11 @@ func (s *system) mails() ([]catcher.Mail, error) {
 	return list.Items, fetch(url(s.ports().Catcher, "/api/mails"), &list)
 }
 
-// queueDepth is a queue of the broker with what it has, ready or being handled.
+// queueDepth is a queue of the broker with what it has, ready or being handled; nil
+// as long as a broker that was just started has not counted.
 type queueDepth struct {
 	Name     string `json:"name"`
-	Messages int    `json:"messages"`
+	Messages *int   `json:"messages"`
 }
 
 func (s *system) queues() ([]queueDepth, error) {

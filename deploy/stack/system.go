@@ -32,7 +32,16 @@ func (s System) binary(of service) string {
 	if of.path != "" {
 		return of.path
 	}
-	return filepath.Join(s.Root, ".run", "bin", filepath.Base(of.pkg))
+	return filepath.Join(s.binDir(), filepath.Base(of.pkg))
+}
+
+// binDir is where the programs are built. Parts of a Paired system are started
+// again and again, always from the same build: it has a folder of its own.
+func (s System) binDir() string {
+	if s.Shape == Paired {
+		return filepath.Join(s.Backends.Dir, "bin")
+	}
+	return filepath.Join(s.Root, ".run", "bin")
 }
 
 // Up builds everything, starts what does not run or has changed, and returns when
@@ -111,7 +120,7 @@ func (s System) build(ctx context.Context) error {
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir = s.Root
 		// "install" leaves a program that is current alone; "build" writes it anew.
-		cmd.Env = append(os.Environ(), "GOBIN="+filepath.Join(s.Root, ".run", "bin"))
+		cmd.Env = append(os.Environ(), "GOBIN="+s.binDir())
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return &PartError{Part: "build", Reason: fmt.Sprintf("%v\n%s", err, out)}
 		}
