@@ -3,6 +3,8 @@
 
 # The stack command starts and stops things; it needs nothing but Go.
 STACK := .run/bin/stack
+K6_VERSION := v1.8.1
+K6 := .tools/bin/k6-$(K6_VERSION)
 export PORT_BASE TEST_PORT_BASE BACKENDS
 
 .PHONY: help
@@ -59,6 +61,10 @@ test-long: stack-command ## run the minute-long tests (build tag long, names Tes
 test-faults: stack-command ## kill, stop and cut parts of a system while halls are sold; ARGS="-run=Redis" for some, FAULTS_SEED=… to repeat
 	@$(STACK) test -faults $(ARGS)
 
+.PHONY: test-load
+test-load: $(K6) stack-command ## run every load scenario, tiny, against a system of its own
+	@K6="$(CURDIR)/$(K6)" $(STACK) test -load
+
 .PHONY: test-env
 test-env: stack-command ## start backends for tests by hand: eval "$$(make -s test-env)"; ended by make down
 	@$(STACK) test-env
@@ -96,8 +102,6 @@ fmt: ## format the Go code
 env-example: ## write .env.example from the Config structs
 	@go run ./deploy/envdoc/cmd/envdoc > .env.example.new && mv .env.example.new .env.example
 
-K6_VERSION := v1.8.1
-K6 := .tools/bin/k6-$(K6_VERSION)
 LOAD := .run/bin/load
 
 $(K6):

@@ -115,7 +115,7 @@ func (r *run) judgeSale(ctx context.Context, v *Verdict) error {
 	v.Violations = slices.Concat(v.Violations, found.Violations, r.toldButNotSold(found))
 	v.Checked = append(v.Checked, fmt.Sprintf("the database: %d seats in %d bookings; none twice, none without ticket or right to buy", found.SeatsSold, found.Bookings))
 	if !want.WithoutMoney {
-		v.Checked = append(v.Checked, fmt.Sprintf("the provider: ₩%d captured and kept, order by order", found.Captured))
+		v.Checked = append(v.Checked, fmt.Sprintf("the provider: ₩%s captured and kept, order by order", whole(float64(found.Captured))))
 	}
 	return nil
 }

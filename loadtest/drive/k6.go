@@ -87,25 +87,30 @@ func (j job) run(ctx context.Context, k6 string, out io.Writer) error {
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("starting k6: %w", err)
 	}
-	tellFaults(complaints, log, out)
+	faults := tellFaults(complaints, log, out)
+	if faults == 0 {
+		_ = os.Remove(j.log)
+	}
 	return command.Wait()
 }
 
-// tellFaults copies k6's complaints to the log and shows the first of them.
-func tellFaults(from io.Reader, log, out io.Writer) {
+// tellFaults copies k6's complaints to the log, shows the first of them and returns
+// how many lines there were.
+func tellFaults(from io.Reader, log, out io.Writer) (told int) {
 	lines := bufio.NewReader(from)
-	for shown := 0; ; {
+	for {
 		line, err := lines.ReadString('\n')
 		_, _ = io.WriteString(log, line)
-		if line != "" && shown <= faultsShown && !strings.Contains(line, "thresholds on metrics") {
-			if shown++; shown <= faultsShown {
-				_, _ = fmt.Fprint(out, "\n  ", strings.TrimRight(line, "\n"))
-			} else {
-				_, _ = fmt.Fprintln(out, "\n  … more in the log")
+		if line != "" && !strings.Contains(line, "thresholds on metrics") { // the verdict tells those
+			switch told++; {
+			case told <= faultsShown:
+				_, _ = fmt.Fprintf(out, "\n  %s\n", strings.TrimRight(line, "\n"))
+			case told == faultsShown+1:
+				_, _ = fmt.Fprintln(out, "  … more in the log")
 			}
 		}
 		if err != nil {
-			return
+			return told
 		}
 	}
 }

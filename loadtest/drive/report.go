@@ -37,14 +37,13 @@ type entry struct{ Name, Value, Note string }
 type outcome struct {
 	Name   string
 	Fans   int
+	Count  string
 	Share  float64 // percent
 	Broken bool
 }
 
 type step struct {
-	Name                  string
-	Count                 int
-	Median, P95, P99, Max string
+	Name, Count, Median, P95, P99, Max string
 }
 
 // drift compares the first quarter of a run with its last.
@@ -140,7 +139,7 @@ func (r *run) outcomes() []outcome {
 	all, ended := r.summary.outcomes(), r.summary.ended()
 	var list []outcome
 	for name, n := range all {
-		list = append(list, outcome{strings.ReplaceAll(name, "_", " "), n, 100 * float64(n) / float64(ended), slices.Contains(broken, name)})
+		list = append(list, outcome{strings.ReplaceAll(name, "_", " "), n, whole(float64(n)), 100 * float64(n) / float64(ended), slices.Contains(broken, name)})
 	}
 	slices.SortFunc(list, func(a, b outcome) int { return b.Fans - a.Fans })
 	return list
@@ -154,7 +153,7 @@ func (r *run) steps() []step {
 		if !isStep || values["count"] == 0 {
 			continue
 		}
-		list = append(list, step{title, int(values["count"]), milliseconds(values["med"]), milliseconds(values["p(95)"]), milliseconds(values["p(99)"]), milliseconds(values["max"])})
+		list = append(list, step{title, whole(values["count"]), milliseconds(values["med"]), milliseconds(values["p(95)"]), milliseconds(values["p(99)"]), milliseconds(values["max"])})
 	}
 	return list
 }
@@ -196,7 +195,7 @@ func (s series) drift() []drift {
 
 func driftOf(what string, unit func(float64) string, first, last float64) drift {
 	if first <= 0 || last < 0 {
-		return drift{what, "–", "–", "–"}
+		return drift{what, "–", "–", "–"} // nothing was asked then
 	}
 	return drift{what, unit(first), unit(last), fmt.Sprintf("%+.0f %%", 100*(last-first)/first)}
 }

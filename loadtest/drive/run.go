@@ -15,16 +15,22 @@ import (
 	"github.com/fairgate/fairgate/loadtest/stream"
 )
 
+// SettingsError is a fault of the caller's settings.
+type SettingsError struct{ Err error }
+
+func (e *SettingsError) Error() string { return e.Err.Error() }
+func (e *SettingsError) Unwrap() error { return e.Err }
+
 // Run prepares, runs, verifies and reports. An error means that there is no
 // verdict, since something could not be run.
 func Run(ctx context.Context, set Settings, out io.Writer) (Verdict, error) {
 	of, err := find(set.Dir, set.Scenario)
 	if err != nil {
-		return Verdict{}, err
+		return Verdict{}, &SettingsError{err}
 	}
 	set.complete(of)
 	if err := set.validate(of); err != nil {
-		return Verdict{}, err
+		return Verdict{}, &SettingsError{err}
 	}
 	begin := time.Now()
 	r := &run{set: set, of: of, out: out, begin: begin, id: of.name + "-" + begin.UTC().Format("20060102-150405")}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -84,7 +85,7 @@ func (w *watcher) watch(ctx context.Context, show func(point)) {
 		case <-ctx.Done():
 			return
 		}
-		if p, ok := w.sample(ctx); ok {
+		if p, err := w.sample(ctx); err == nil {
 			w.series.Points = append(w.series.Points, p)
 			show(p)
 		}
@@ -92,30 +93,39 @@ func (w *watcher) watch(ctx context.Context, show func(point)) {
 }
 
 // sample asks k6 for one counter after the other: all at once would make it sort
-// every time it has measured.
-func (w *watcher) sample(ctx context.Context) (point, bool) {
-	p := point{At: time.Since(w.begin), Requests: w.counter(ctx, "http_reqs")}
-	if p.Requests < 0 {
-		return p, false
+// every time it has measured. There is no point in half a sample.
+func (w *watcher) sample(ctx context.Context) (point, error) {
+	var fault error
+	count := func(name string) int {
+		if fault != nil {
+			return 0
+		}
+		var n int
+		n, fault = w.counter(ctx, name)
+		return n
 	}
-	p.Errors = max(0, w.counter(ctx, "server_errors"))
-	p.Started = max(0, w.counter(ctx, "ways_started"))
-	for _, outcome := range []string{"bought", "cancelled", "unpaid", "sold_out", "beaten", "lapsed", "declined", "done", "other", "gave_up", "unclear", "crashed"} {
-		n := max(0, w.counter(ctx, outcomePrefix+outcome))
+	p := point{At: time.Since(w.begin), Requests: count("http_reqs"), Errors: count("server_errors"), Started: count("ways_started")}
+	for _, outcome := range ends() {
+		n := count(outcomePrefix + outcome)
 		p.Ended += n
 		if outcome == "bought" || outcome == "cancelled" {
 			p.Bought += n
 		}
 	}
 	for _, bound := range bounds() {
-		p.Within = append(p.Within, max(0, w.counter(ctx, fmt.Sprintf("within_%gms", bound))))
+		p.Within = append(p.Within, count(fmt.Sprintf("within_%gms", bound)))
 	}
-	p.Within = append(p.Within, max(0, w.counter(ctx, "within_longer")))
-	return p, true
+	p.Within = append(p.Within, count("within_longer"))
+	return p, fault
 }
 
-// counter returns -1 when k6 knows nothing of it, or does not answer.
-func (w *watcher) counter(ctx context.Context, name string) int {
+// ends are the outcomes that lib/live.js counts.
+func ends() []string {
+	return []string{"bought", "cancelled", "unpaid", "sold_out", "beaten", "lapsed", "declined", "done", "other", "gave_up", "unclear", "crashed"}
+}
+
+// counter returns 0 for what k6 has not counted yet.
+func (w *watcher) counter(ctx context.Context, name string) (int, error) {
 	var answer struct {
 		Data struct {
 			Attributes struct {
@@ -123,12 +133,13 @@ func (w *watcher) counter(ctx context.Context, name string) int {
 			}
 		}
 	}
-	if err := w.get(ctx, "http://"+w.k6+"/v1/metrics/"+name, func(r *http.Response) error {
+	err := w.get(ctx, "http://"+w.k6+"/v1/metrics/"+name, func(r *http.Response) error {
 		return json.NewDecoder(r.Body).Decode(&answer)
-	}); err != nil {
-		return -1
+	})
+	if errors.Is(err, errNotThere) {
+		return 0, nil
 	}
-	return int(answer.Data.Attributes.Sample.Count)
+	return int(answer.Data.Attributes.Sample.Count), err
 }
 
 func (w *watcher) sampleServices(ctx context.Context) {
@@ -163,11 +174,17 @@ func (w *watcher) get(ctx context.Context, url string, read func(*http.Response)
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
+	switch response.StatusCode {
+	case http.StatusOK:
+		return read(response)
+	case http.StatusNotFound:
+		return errNotThere
+	default:
 		return fmt.Errorf("%s: %s", url, response.Status)
 	}
-	return read(response)
 }
+
+var errNotThere = errors.New("there is no such page")
 
 // between returns the counts of what happened after p and until q.
 func (p point) between(q point) []int {

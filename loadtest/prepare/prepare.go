@@ -121,8 +121,8 @@ func (a API) Existing(ctx context.Context, saleID string) (Sale, error) {
 func (a API) LineOpen(ctx context.Context, saleID string, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
+	var line struct{ State string }
 	for {
-		var line struct{ State string }
 		err := a.get(ctx, "/v1/queues/"+saleID, &line)
 		if err == nil && line.State == "open" {
 			return nil

@@ -22,8 +22,9 @@ export default function visit() {
 
 /** @param {Fan} fan */
 function lookAround(fan) {
-  const list = page(fan, `/v1/performances?${filters()}`, 'list');
-  if (list.next_cursor) page(fan, `/v1/performances?cursor=${encodeURIComponent(list.next_cursor)}`, 'list');
+  const query = filters();
+  const list = page(fan, `/v1/performances?${query}`, 'list');
+  if (list.next_cursor) page(fan, `/v1/performances?${query}&cursor=${encodeURIComponent(list.next_cursor)}`, 'list');
   const chosen = oneOf(list.items);
   if (!chosen) return;
   const word = chosen.title.split(' ')[0].slice(0, 3);

@@ -45,6 +45,9 @@ func load(ctx context.Context, args []string, lookup func(string) (string, bool)
 	case ctx.Err() != nil && err != nil:
 		_, _ = fmt.Fprintln(faults, "\nload: stopped")
 		return stopped
+	case errors.As(err, new(*drive.SettingsError)):
+		_, _ = fmt.Fprintln(faults, "load:", err)
+		return misused
 	case err != nil:
 		_, _ = fmt.Fprintln(faults, "\nload:", err)
 		return failed

@@ -55,11 +55,14 @@ func test(ctx context.Context, root string, args []string) (err error) {
 }
 
 // runTests runs what args ask for: "-system" the tests of the whole system,
-// "-pages" only those in a browser, "-long" the minute-long Go tests, packages or
+// "-pages" only those in a browser, "-load" the load scenarios at tiny size, "-long" the minute-long Go tests, packages or
 // flags of go test those, and nothing at all everything.
 func runTests(ctx context.Context, s stack.System, args []string) error {
 	if slices.Contains(args, "-pages") {
 		return onSystem(ctx, s, pageTests)
+	}
+	if slices.Contains(args, "-load") {
+		return onSystem(ctx, s, loadTests)
 	}
 	if slices.Contains(args, "-system") {
 		return onSystem(ctx, s, acceptanceTests, pageTests)
