@@ -92,7 +92,7 @@ func (s *Service) wireRoutes() error {
 	if err != nil {
 		return err
 	}
-	store := queueredis.New(s.redis, cfg.Redis.Prefix, tokens)
+	store := queueredis.New(redisx.NewCoalescer(s.redis), cfg.Redis.Prefix, tokens)
 	s.front = queueredis.NewFront(store, s.log, system)
 	held := func() bool { return !s.proxy.Healthy() }
 	s.front.HoldWhile(held)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -65,7 +66,7 @@ func separator(unit string) string {
 // number writes three digits that count, and thousands apart.
 func number(v float64) string {
 	switch {
-	case v != v: //nolint:gocritic // not a number
+	case math.IsNaN(v):
 		return "?"
 	case v < 0:
 		return "−" + number(-v)
