@@ -1,21 +1,50 @@
 package cataloguepg
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/errs"
 )
 
-// query is a SELECT of a page: its rows start with the sort key as text and the
-// id, and are ordered by these two.
+// query is a SELECT of a page: its rows start with the sort key as text, and are
+// ordered by the sort key and the id.
 type query struct {
-	key   string // SQL expression of the sort key, as text
+	key   order
 	where []string
 	args  []any
+}
+
+// order is the sort key of a list.
+type order struct {
+	by   string // SQL expression, as an index has it
+	text string // the same as a text for cursors; empty: it is one
+	from string // the inverse of text, with %s for its argument; empty: none is needed
+}
+
+// byText orders by an expression of type text, by its bytes.
+func byText(expression string) order { return order{by: `(` + expression + `) COLLATE "C"`} }
+
+// byDay orders by a date, whose text in a cursor checkDay has accepted.
+func byDay(column string) order {
+	return order{by: column, text: `to_char(` + column + `, 'YYYYMMDD')`, from: `to_date(%s, 'YYYYMMDD')`}
+}
+
+// checkDay refuses a cursor whose key no list by day has given.
+func checkDay(page catalogue.Page) error {
+	if page.After == nil {
+		return nil
+	}
+	if _, err := time.Parse("20060102", page.After.Key); err != nil {
+		return errs.ErrBadCursor
+	}
+	return nil
 }
 
 // arg adds a parameter and returns its placeholder.
@@ -29,16 +58,23 @@ func (q *query) filter(condition string) { q.where = append(q.where, condition) 
 // sql returns the statement for one item more than the page holds, which tells
 // whether there is a next page.
 func (q *query) sql(columns, from, id string, page catalogue.Page) string {
-	key := `(` + q.key + `) COLLATE "C"`
 	if page.After != nil {
-		q.filter(fmt.Sprintf(`(%s, %s) > (%s, %s)`, key, id, q.arg(page.After.Key), q.arg(page.After.ID)))
+		q.filter(fmt.Sprintf(`(%s, %s) > (%s, %s)`, q.key.by, id, q.after(page.After.Key), q.arg(page.After.ID)))
 	}
 	where := ""
 	if len(q.where) > 0 {
 		where = " WHERE " + strings.Join(q.where, " AND ")
 	}
 	return fmt.Sprintf(`SELECT %s, %s FROM %s%s ORDER BY %s, %s LIMIT %s`,
-		key, columns, from, where, key, id, q.arg(page.Limit+1))
+		cmp.Or(q.key.text, q.key.by), columns, from, where, q.key.by, id, q.arg(page.Limit+1))
+}
+
+// after is the key of the last page's end as a value of the type of the sort key.
+func (q *query) after(key string) string {
+	if q.key.from == "" {
+		return q.arg(key)
+	}
+	return fmt.Sprintf(q.key.from, q.arg(key)+`::text`)
 }
 
 // distance is the great-circle distance in km between venue v and near.
@@ -96,9 +132,9 @@ func venueFields(v *catalogue.Venue) []any {
 
 // Venues lists venues by name, or by distance when asked for near.
 func (s *Store) Venues(ctx context.Context, v catalogue.VenueQuery) ([]catalogue.Venue, *catalogue.Mark, error) {
-	q := query{key: "v.name"}
+	q := query{key: byText("v.name")}
 	if v.Near != nil {
-		q.key = q.within(v.Near)
+		q.key = byText(q.within(v.Near))
 	}
 	if v.Text != "" {
 		q.filter(fmt.Sprintf(`(v.name ILIKE %[1]s OR v.name_en ILIKE %[1]s)`, q.arg(pattern(v.Text))))
@@ -147,7 +183,7 @@ func (s *Store) Halls(ctx context.Context, venueID string) ([]catalogue.Hall, er
 
 // Performers lists performers by name.
 func (s *Store) Performers(ctx context.Context, p catalogue.PerformerQuery) ([]catalogue.Performer, *catalogue.Mark, error) {
-	q := query{key: "name"}
+	q := query{key: byText("name")}
 	if p.Text != "" {
 		q.filter(`name ILIKE ` + q.arg(pattern(p.Text)))
 	}
@@ -191,19 +227,26 @@ func scanPerformance(row pgx.Row, p *catalogue.Performance, prefix ...any) error
 
 // Performances lists performances in the order asked for.
 func (s *Store) Performances(ctx context.Context, p catalogue.PerformanceQuery) ([]catalogue.Performance, *catalogue.Mark, error) {
-	q := query{key: `to_char(p.starts_on, 'YYYYMMDD')`}
-	if p.Sort == catalogue.SortTitle {
-		q.key = "p.title"
-	}
+	q := query{key: byDay("p.starts_on")}
+	near := ""
 	if p.Near != nil {
-		distance := q.within(p.Near)
-		if p.Sort == catalogue.SortDistance {
-			q.key = distance
+		near = q.within(p.Near)
+	}
+	switch p.Sort {
+	case catalogue.SortTitle:
+		q.key = order{by: `p.title COLLATE "C"`}
+	case catalogue.SortDistance:
+		q.key = byText(near)
+	default:
+		if err := checkDay(p.Page); err != nil {
+			return nil, nil, err
 		}
 	}
 	filterPerformances(&q, p)
 	sql := q.sql(performanceColumns, performanceTables, "p.id", p.Page)
-	rows, err := s.pool.Query(ctx, sql, q.args...)
+	// Planned for these very words: how rare they are decides between the index of
+	// words and a walk in the list's order.
+	rows, err := s.pool.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, q.args...)...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -226,10 +269,16 @@ func filterPerformances(q *query, p catalogue.PerformanceQuery) {
 		q.filter(`EXISTS (SELECT FROM performance_cast c WHERE c.performance_id = p.id AND c.performer_id = ` + q.arg(p.PerformerID) + `)`)
 	}
 	if p.Text != "" {
-		q.filter(fmt.Sprintf(`(p.title ILIKE %[1]s OR v.name ILIKE %[1]s OR EXISTS (
-			SELECT FROM performance_cast c JOIN performer f ON f.id = c.performer_id
-			WHERE c.performance_id = p.id AND f.name ILIKE %[1]s))`, q.arg(pattern(p.Text))))
+		filterByText(q, p.Text)
 	}
+}
+
+// filterByText keeps what has text in its title, its venue's or a performer's name:
+// the index of pieces finds candidates, then the text itself is looked for.
+func filterByText(q *query, text string) {
+	keyword := `lower(` + q.arg(text) + `::text)`
+	q.filter(fmt.Sprintf(`search_grams(p.search, 1) @> search_grams(%[1]s, least(2, length(%[1]s)))`, keyword))
+	q.filter(fmt.Sprintf(`strpos(p.search, %s) > 0`, keyword))
 }
 
 // Performance returns one performance, at most 30 s old. Its cast is shared: do not
@@ -255,7 +304,7 @@ func (s *Store) Showtimes(ctx context.Context, t catalogue.ShowtimeQuery) ([]cat
 	if !found {
 		return nil, nil, catalogue.ErrPerformanceNotFound
 	}
-	q := query{key: `to_char(t.starts_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')`}
+	q := query{key: byText(`to_char(t.starts_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')`)}
 	q.filter(`t.performance_id = ` + q.arg(t.PerformanceID))
 	if !t.From.IsZero() {
 		q.filter(`t.starts_at >= ` + q.arg(t.From))
