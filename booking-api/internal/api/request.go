@@ -20,6 +20,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/audit"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/logging"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
 	"github.com/fairgate/fairgate/shared/queue"
 )
 
@@ -103,7 +104,7 @@ func (a *api) begin(ctx huma.Context, next func(huma.Context)) {
 
 // refuse answers with err from a middleware.
 func (a *api) refuse(ctx huma.Context, err error) {
-	_ = httpd.WriteError(humafiber.Unwrap(ctx), a.Log, err)
+	_ = httpd.WriteError(humafiber.Unwrap(ctx), a.Log, postgres.Explain(err))
 }
 
 // requireAccount lets only valid access tokens pass.
