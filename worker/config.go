@@ -27,6 +27,7 @@ type Config struct {
 	Redis         redisx.Settings
 	Mail          smtpmail.Settings
 	Tracing       tracing.Settings
+	Retention     Retention
 
 	PublicURL string `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080"` // where links in mails lead
 
@@ -67,6 +68,7 @@ func (c *Config) Validate() error {
 	check(c.SlackWebhookURL == "" || isURL(c.SlackWebhookURL.Reveal()), "SLACK_WEBHOOK_URL: is not a URL")
 	check(decodedLen(c.TicketKey) >= 32, "TICKET_KEY: must be at least 32 bytes in base64")
 	check(c.PostgresConns >= fewestConns, "POSTGRES_CONNS: must be at least %d", fewestConns)
+	check(c.Retention.valid(), "RETENTION_…: must be positive, DELIVERIES at least 168h, UNROUTABLE at least 24h")
 	check(c.AuditDir != "", "AUDIT_DIR: must not be empty")
 	check(c.AuditRetention >= 24*time.Hour, "AUDIT_RETENTION: must be at least 24h")
 	faults = append(faults, c.Tracing.Validate())

@@ -104,13 +104,14 @@ func (s *Service) wire() error {
 
 	shop, claims := cataloguepg.New(s.pool), bookingpg.NewClaims(s.pool)
 	s.jobs = run.NewJobs(s.lead, s.finish(), s.log, s.metrics)
+	s.jobs.Keep(run.NewHistory(postgres.NewJobRuns(s.pool).Store, s.log))
 	s.due = signJobs(schedule.Table(schedule.Deps{
 		Bookings: bookings, SweepHolds: claims.SweepLapsed, Metrics: s.metrics,
 		Lines:       schedule.Lines{Live: lines, Mirror: queuepg.New(s.pool)},
 		SoldOut:     schedule.SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Clock: clock.System{}},
 		OutboxLag:   func(ctx context.Context) (int, time.Duration, error) { return outbox.Lag(ctx, s.pool) },
 		QueueDepths: s.broker.Depths, Pending: bookingpg.New(s.pool).Pending,
-		Audit: s.audit,
+		Audit: s.audit, Prunes: s.prunes(),
 	}))
 	return nil
 }

@@ -121,8 +121,8 @@ type Payments interface {
 	// Hasten makes all payments and refunds due that wait for their next look because
 	// their outcome is unknown, and returns how many.
 	Hasten(ctx context.Context) (int, error)
-	// Hint stores a webhook once and, if it may be news, makes the payment due, at
-	// most every 5 s. It reports whether the webhook was new.
+	// Hint stores a webhook that may be news, once, and makes the payment due, at most
+	// every 5 s. It reports whether it did.
 	Hint(ctx context.Context, hint Hint) (bool, error)
 }
 

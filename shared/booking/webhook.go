@@ -16,11 +16,14 @@ type Hint struct {
 	Body           []byte         // as received
 }
 
+// HintBody is how much of a webhook's body is kept, in bytes.
+const HintBody = 4 << 10
+
 // HintPause is the shortest time between two questions about one payment for the
 // sake of webhooks.
 const HintPause = 5 * time.Second
 
-// WebhookHint stores a webhook and, if it may be news to us, has ReconcileDue ask the
+// WebhookHint stores a webhook if it may be news to us, and has ReconcileDue ask the
 // provider. It asks nothing itself, so that the webhook is answered at once.
 func (s *Service) WebhookHint(ctx context.Context, hint Hint) error {
 	_, err := s.store.Hint(ctx, hint)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -131,8 +132,12 @@ func (a *api) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 	if err := json.Unmarshal(in.RawBody, &e); err != nil && !json.Valid(in.RawBody) {
 		return nil, errs.ErrMalformedJSON.Because(err) // a shape that is new to us is still a hint
 	}
+	id := in.TransmissionID
+	if id == "" {
+		id = fmt.Sprintf("sha256:%x", sha256.Sum256(in.RawBody))
+	}
 	hint := booking.Hint{
-		TransmissionID: in.TransmissionID, Type: e.EventType, OrderID: e.Data.OrderID, PaymentKey: e.Data.PaymentKey,
+		TransmissionID: id, Type: e.EventType, OrderID: e.Data.OrderID, PaymentKey: e.Data.PaymentKey,
 		Status: booking.ProviderStatus(e.Data.Status), Body: in.RawBody,
 	}
 	if e.EventType == "" {

@@ -1,6 +1,7 @@
 package bookingpg_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -164,5 +165,20 @@ func TestWebhooksAreHintsOnly(t *testing.T) {
 	}
 	if n := h.int(`SELECT count(*) FROM payment WHERE next_check_at IS NOT NULL`); n != 0 {
 		t.Error("a webhook that says what we know made us ask")
+	}
+	if n := h.int(`SELECT count(*) FROM webhook_event`); n != 1 {
+		t.Error("webhooks that tell us nothing fill the database")
+	}
+	for i := range 20 { // anybody can send them, about an order of their own
+		hint := booking.Hint{TransmissionID: fmt.Sprint("flood-", i), OrderID: b.OrderID, Status: booking.StatusCanceled, Body: make([]byte, 60_000)}
+		if err := h.WebhookHint(t.Context(), hint); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := h.int(`SELECT count(*) FROM webhook_event`); n != 2 {
+		t.Errorf("a flood left %d rows; want one until the provider has been asked", n-1)
+	}
+	if n := h.int(`SELECT max(length(body)) FROM webhook_event`); n > booking.HintBody {
+		t.Errorf("a body of %d bytes is kept", n)
 	}
 }

@@ -145,32 +145,30 @@ func (s *Store) Hasten(ctx context.Context) (int, error) {
 	return hastened, err
 }
 
-// Hint implements booking.Payments.
+// Hint implements booking.Payments. Anybody can send webhooks: only one that tells us
+// something about a payment of ours leaves a row, at most one in 5 s for a payment.
 func (s *Store) Hint(ctx context.Context, hint booking.Hint) (bool, error) {
-	isNew := false
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		const store = `
+	const stands = `
+		SELECT state, coalesce(lease_until > now(), false), coalesce(next_check_at <= now() + make_interval(secs => $2), false)
+		FROM payment WHERE order_id = $1`
+	var state booking.PaymentState
+	var leased, due bool
+	err := s.pool.QueryRow(ctx, stands, hint.OrderID, booking.HintPause.Seconds()).Scan(&state, &leased, &due)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, err
+	case due || !hint.IsNews(state, leased):
+		return false, nil
+	}
+	const q = `
+		WITH stored AS (
 			INSERT INTO webhook_event (transmission_id, type, order_id, payment_key, status, body)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (transmission_id) DO NOTHING`
-		tag, err := tx.Exec(ctx, store, hint.TransmissionID, hint.Type, hint.OrderID, hint.PaymentKey, string(hint.Status), append([]byte{}, hint.Body...))
-		if isNew = tag.RowsAffected() == 1; err != nil || !isNew {
-			return err
-		}
-		var state booking.PaymentState
-		var leased bool
-		const stands = `SELECT state, coalesce(lease_until > now(), false) FROM payment WHERE order_id = $1`
-		err = tx.QueryRow(ctx, stands, hint.OrderID).Scan(&state, &leased)
-		if errors.Is(err, pgx.ErrNoRows) || (err == nil && !hint.IsNews(state, leased)) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		const due = `
-			UPDATE payment SET next_check_at = least(next_check_at, greatest(now(), asked_at + make_interval(secs => $2)))
-			WHERE order_id = $1`
-		_, err = tx.Exec(ctx, due, hint.OrderID, booking.HintPause.Seconds())
-		return err
-	})
-	return isNew, err
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (transmission_id) DO NOTHING RETURNING order_id)
+		UPDATE payment SET next_check_at = least(next_check_at, greatest(now(), asked_at + make_interval(secs => $7)))
+		WHERE order_id IN (SELECT order_id FROM stored)`
+	tag, err := s.pool.Exec(ctx, q, hint.TransmissionID, hint.Type, hint.OrderID, hint.PaymentKey, string(hint.Status),
+		append([]byte{}, hint.Body[:min(len(hint.Body), booking.HintBody)]...), booking.HintPause.Seconds())
+	return tag.RowsAffected() == 1, err
 }

@@ -36,6 +36,7 @@ const defaultJobTimeout = 30 * time.Second
 type Jobs struct {
 	lead     Lead
 	finish   time.Duration
+	history  *History
 	log      *slog.Logger
 	runs     *prometheus.CounterVec
 	items    *prometheus.CounterVec
@@ -69,6 +70,9 @@ func NewJobs(lead Lead, finish time.Duration, log *slog.Logger, registerer prome
 	}
 }
 
+// Keep has h keep what the jobs do; call it before Run.
+func (j *Jobs) Keep(h *History) { j.history = h }
+
 // Run runs all jobs until ctx ends, and lets the runs in hand finish.
 func (j *Jobs) Run(ctx context.Context, jobs []Job) error {
 	var everywhere, leaderOnly []Job
@@ -80,8 +84,12 @@ func (j *Jobs) Run(ctx context.Context, jobs []Job) error {
 			leaderOnly = append(leaderOnly, job)
 		}
 	}
+	if j.history != nil {
+		defer j.history.flush(ctx) // once all have ended
+	}
 	var all sync.WaitGroup
 	defer all.Wait()
+	all.Go(func() { j.history.keep(ctx) })
 	all.Go(func() { j.repeat(ctx, context.WithoutCancel(ctx), everywhere) })
 	return j.lead(ctx, func(stop, held context.Context) {
 		j.leading.Set(1)
@@ -122,6 +130,7 @@ func (j *Jobs) once(ctx context.Context, job Job) {
 	defer cancel()
 	started := time.Now()
 	tally, err := guarded(ctx, job)
+	j.history.add(job.Name, started, tally, err)
 	j.duration.WithLabelValues(job.Name).Observe(time.Since(started).Seconds())
 	j.items.WithLabelValues(job.Name, "selected").Add(float64(tally.Selected))
 	j.items.WithLabelValues(job.Name, "done").Add(float64(tally.Done))

@@ -37,6 +37,7 @@ type Deps struct {
 	// Pending returns the money whose outcome is not known yet.
 	Pending func(ctx context.Context) ([]booking.Pending, error)
 	Audit   Audit
+	Prunes  []Prune
 	Metrics prometheus.Registerer
 }
 
@@ -58,6 +59,7 @@ func Table(d Deps) []run.Job {
 		{Name: "send_refunds", Every: time.Second, Timeout: 5 * time.Minute, Do: looked(d.Bookings.SendDueRefunds)},
 		{Name: "sweep_holds", Every: 10 * time.Second, Do: batches(d.SweepHolds)},
 		{Name: "forget_idempotency_keys", Every: time.Minute, Do: batches(d.Bookings.ForgetKeys)},
+		{Name: "prune", Every: 10 * time.Minute, Timeout: 5 * time.Minute, Do: prune(d.Prunes)},
 		{Name: "check_invariants", Every: 15 * time.Second, Timeout: time.Minute, Do: sweep(d.Bookings.Sweep)},
 		{Name: "measure_invariants", Every: 15 * time.Second, Everywhere: true, Do: invariants(d.Bookings.Violations, d.Metrics)},
 		{Name: "keep_lines", Every: time.Second, Do: d.Lines.keep},

@@ -82,6 +82,20 @@ func TestARunThatFailsTellsWhatItDid(t *testing.T) {
 	}
 }
 
+func TestEveryTableIsPrunedThoughOneFails(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	left := 3 * limit
+	tables := []Prune{
+		func(context.Context, int) (int, error) { return 0, boom },
+		func(_ context.Context, limit int) (int, error) { return take(&left, limit) },
+	}
+	tally, err := prune(tables)(context.Background())
+	if !errors.Is(err, boom) || left != 0 || tally != (run.Tally{Selected: 3 * limit, Done: 3 * limit}) {
+		t.Errorf("%+v, %v, %d left; want the other table pruned and the error told", tally, err, left)
+	}
+}
+
 func TestARunEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())

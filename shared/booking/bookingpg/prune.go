@@ -1,0 +1,16 @@
+package bookingpg
+
+import (
+	"time"
+
+	"github.com/fairgate/fairgate/shared/platform/postgres"
+)
+
+// PruneWebhooks deletes webhooks that were received longer than age ago. They were
+// hints; what became of them is in the ledger, which is kept for ever.
+func PruneWebhooks(age time.Duration) postgres.Prune {
+	const q = `
+		DELETE FROM webhook_event WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM webhook_event WHERE received_at < now() - $1::interval LIMIT $2 FOR UPDATE SKIP LOCKED))`
+	return postgres.Prune{Table: "webhook_event", SQL: q, After: age}
+}
