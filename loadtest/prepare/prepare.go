@@ -135,13 +135,29 @@ func (a API) LineOpen(ctx context.Context, saleID string, d time.Duration) error
 	}
 }
 
-// Ready returns an error that says what to do when the system does not answer.
+// Ready returns an error that says what to do when the system does not answer. Just
+// after its start the gateway may not let anybody through for seconds: that is waited for.
 func (a API) Ready(ctx context.Context) error {
-	if err := a.get(ctx, "/readyz", nil); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	for {
+		err := errors.Join(a.get(ctx, "/readyz", nil), a.get(ctx, "/v1/performances?limit=1", nil))
+		if err == nil {
+			return nil
+		}
+		var refused *refusal
+		if busy := errors.As(err, &refused) && refused.status == http.StatusServiceUnavailable; busy {
+			select {
+			case <-time.After(200 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+			}
+		}
 		return fmt.Errorf("%s is not ready: start the system with 'make up' first, or name another with BASE_URL (%w)", a.BaseURL, err)
 	}
-	return nil
 }
+
+const readyLimit = 20 * time.Second
 
 func (a API) get(ctx context.Context, path string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.BaseURL+path, nil)

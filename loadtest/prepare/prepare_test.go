@@ -161,3 +161,24 @@ func TestALineThatDoesNotOpenIsAnError(t *testing.T) {
 		t.Errorf("a paused line: %v", err)
 	}
 }
+
+func TestAGatewayThatHasJustStartedIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/performances" {
+			if asked++; asked == 1 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+		}
+		_, _ = w.Write([]byte("{}"))
+	}))
+	t.Cleanup(server.Close)
+	if err := (prepare.API{BaseURL: server.URL}).Ready(t.Context()); err != nil || asked != 2 {
+		t.Errorf("asked %d times, %v", asked, err)
+	}
+	if err := (prepare.API{BaseURL: "http://127.0.0.1:1"}).Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "make up") {
+		t.Errorf("nobody there: %v", err)
+	}
+}
