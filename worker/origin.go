@@ -6,6 +6,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/booking/bookingpg"
 	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/notify"
 	"github.com/fairgate/fairgate/shared/platform/audit"
 	"github.com/fairgate/fairgate/shared/platform/run"
 	"github.com/fairgate/fairgate/worker/internal/consume"
@@ -27,6 +28,18 @@ func (s *Service) finishAudit(ctx context.Context) {
 	defer cancel()
 	if _, err := s.audit.Write(ctx); err != nil {
 		s.log.WarnContext(ctx, "the last lines of the audit log are left to the next worker", "error", err)
+	}
+}
+
+// noted writes the line of each mail that has been sent; the address is masked by the
+// logger.
+func (s *Service) noted(send func(context.Context, notify.Mail) error) func(context.Context, notify.Mail) error {
+	return func(ctx context.Context, m notify.Mail) error {
+		if err := send(ctx, m); err != nil {
+			return err // logged by the consumer
+		}
+		s.log.InfoContext(ctx, "mail sent", "template", string(m.Template), "entity", m.Entity, "to", m.To)
+		return nil
 	}
 }
 

@@ -156,7 +156,7 @@ func (s *Service) consumers(bookings *booking.Service, lines *queueredis.Store) 
 		Payments: consume.Payments{Execute: bookings.ExecuteConfirm},
 		Tickets:  consume.Tickets{Issue: bookings.IssueTickets},
 		Line:     consume.Line{Sessions: lines},
-		Mail:     consume.Mail{Writer: writer, Courier: courier, Send: counted(deliveries, "mail", mailer.Send)},
+		Mail:     consume.Mail{Writer: writer, Courier: courier, Send: s.noted(counted(deliveries, "mail", mailer.Send))},
 		Slack:    slack,
 		Push:     consume.Push{Writer: writer, Tell: counted(deliveries, "push", inbox.Tell)},
 	}), nil

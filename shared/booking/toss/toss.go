@@ -21,6 +21,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/money"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
 // DefaultTimeout bounds one request, the reading of its answer included.
@@ -86,7 +87,10 @@ func (c *Client) Cancel(ctx context.Context, key string, request booking.CancelR
 	return c.send(ctx, http.MethodPost, "/v1/payments/"+url.PathEscape(request.PaymentKey)+"/cancel", key, body)
 }
 
-func (c *Client) send(ctx context.Context, method, path, key string, body any) (booking.ProviderPayment, error) {
+func (c *Client) send(ctx context.Context, method, path, key string, body any) (_ booking.ProviderPayment, err error) {
+	ctx, span := tracing.Start(ctx, "ask the payment provider", tracing.Client)
+	span.Set("http.request.method", method)
+	defer func() { span.End(&err) }()
 	request, err := c.request(ctx, method, path, key, body)
 	if err != nil {
 		return booking.ProviderPayment{}, err

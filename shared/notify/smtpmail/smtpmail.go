@@ -16,6 +16,7 @@ import (
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/notify"
 	"github.com/fairgate/fairgate/shared/platform/config"
+	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
 // Settings of the mail server.
@@ -79,7 +80,10 @@ func domainOf(address string) string { return address[strings.LastIndexByte(addr
 // Send sends m and returns nil once the server has it. The Message-ID depends only
 // on the template and the entity, so that a mail sent twice is known as one.
 // Errors: ErrUnreachable (try again), ErrRefused (never try again).
-func (s *Mailer) Send(ctx context.Context, m notify.Mail) error {
+func (s *Mailer) Send(ctx context.Context, m notify.Mail) (err error) {
+	ctx, span := tracing.Start(ctx, "send a mail", tracing.Client)
+	span.Set("fairgate.template", string(m.Template))
+	defer func() { span.End(&err) }()
 	message, err := s.message(m)
 	if err != nil {
 		return ErrRefused.Because(err)
