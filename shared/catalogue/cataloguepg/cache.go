@@ -12,6 +12,7 @@ import (
 // remembered; callers that ask for the same key at once share one load.
 type cache[V any] struct {
 	ttl  time.Duration
+	most int // entries; then it starts afresh
 	load func(ctx context.Context, key string) (V, error)
 
 	mu      sync.RWMutex
@@ -24,10 +25,13 @@ type entry[V any] struct {
 	until time.Time
 }
 
-const maxEntries = 10_000 // then the cache starts afresh
+const (
+	maxEntries = 10_000
+	maxPages   = 1000 // some 15 MB
+)
 
 func newCache[V any](ttl time.Duration, load func(ctx context.Context, key string) (V, error)) *cache[V] {
-	return &cache[V]{ttl: ttl, load: load, entries: map[string]entry[V]{}}
+	return &cache[V]{ttl: ttl, most: maxEntries, load: load, entries: map[string]entry[V]{}}
 }
 
 func (c *cache[V]) get(ctx context.Context, key string) (V, error) {
@@ -51,7 +55,7 @@ func (c *cache[V]) get(ctx context.Context, key string) (V, error) {
 func (c *cache[V]) put(key string, value V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.entries) >= maxEntries {
+	if len(c.entries) >= c.most {
 		clear(c.entries)
 	}
 	c.entries[key] = entry[V]{value, time.Now().Add(c.ttl)}

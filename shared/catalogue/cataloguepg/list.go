@@ -3,6 +3,7 @@ package cataloguepg
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -225,8 +226,34 @@ func scanPerformance(row pgx.Row, p *catalogue.Performance, prefix ...any) error
 	return err
 }
 
-// Performances lists performances in the order asked for.
+// performancePage is one page of a list of performances; next is nil at its end.
+type performancePage struct {
+	items []catalogue.Performance
+	next  *catalogue.Mark
+}
+
+// Performances lists performances in the order asked for, at most 1 s old: a crowd
+// asks for the same few pages. They are shared: do not change them.
 func (s *Store) Performances(ctx context.Context, p catalogue.PerformanceQuery) ([]catalogue.Performance, *catalogue.Mark, error) {
+	key, err := json.Marshal(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	page, err := s.pages.get(ctx, string(key))
+	return page.items, page.next, err
+}
+
+// readPerformances reads the page that the JSON of a catalogue.PerformanceQuery asks for.
+func (s *Store) readPerformances(ctx context.Context, key string) (page performancePage, err error) {
+	var p catalogue.PerformanceQuery
+	if err := json.Unmarshal([]byte(key), &p); err != nil {
+		return page, err
+	}
+	page.items, page.next, err = s.listPerformances(ctx, p)
+	return page, err
+}
+
+func (s *Store) listPerformances(ctx context.Context, p catalogue.PerformanceQuery) ([]catalogue.Performance, *catalogue.Mark, error) {
 	q := query{key: byDay("p.starts_on")}
 	near := ""
 	if p.Near != nil {
@@ -277,8 +304,8 @@ func filterPerformances(q *query, p catalogue.PerformanceQuery) {
 // the index of pieces finds candidates, then the text itself is looked for.
 func filterByText(q *query, text string) {
 	keyword := `lower(` + q.arg(text) + `::text)`
-	q.filter(fmt.Sprintf(`search_grams(p.search, 1) @> search_grams(%[1]s, least(2, length(%[1]s)))`, keyword))
 	q.filter(fmt.Sprintf(`strpos(p.search, %s) > 0`, keyword))
+	q.filter(fmt.Sprintf(`search_grams(p.search, 1) @> search_grams(%[1]s, least(2, length(%[1]s)))`, keyword))
 }
 
 // Performance returns one performance, at most 30 s old. Its cast is shared: do not

@@ -21,7 +21,6 @@ import (
 // shelf is a catalogue of 60 performances whose names share syllables, and what the
 // test knows of them.
 type shelf struct {
-	*cataloguepg.Store
 	pool  *pgxpool.Pool
 	shows []catalogue.Performance
 }
@@ -29,7 +28,7 @@ type shelf struct {
 func newShelf(t *testing.T) *shelf {
 	t.Helper()
 	pool := pgtest.Pool(t)
-	s := &shelf{Store: cataloguepg.New(pool), pool: pool}
+	s := &shelf{pool: pool}
 	titles, halls := []string{"달빛의 밤", "밤의 왈츠", "빛", "Moonlight 100%", "봄_날"}, []string{"서울 아트홀", "Blue Square"}
 	casts := [][]catalogue.Performer{{{ID: "f1", Name: "김달"}, {ID: "f2", Name: "빛나리"}}, {{ID: "f3", Name: "MOON"}}, {}}
 	first := time.Date(2030, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -64,11 +63,12 @@ func (s *shelf) write(t *testing.T, f func(ctx context.Context, tx pgx.Tx) error
 	}
 }
 
-// all reads a list page by page.
+// all reads a list page by page, as it is now.
 func (s *shelf) all(t *testing.T, q catalogue.PerformanceQuery) (ids []string) {
 	t.Helper()
+	store := cataloguepg.New(s.pool) // one that remembers nothing
 	for q.Limit = 7; ; {
-		items, next, err := s.Performances(context.Background(), q)
+		items, next, err := store.Performances(context.Background(), q)
 		if err != nil {
 			t.Fatalf("%+v: %v", q, err)
 		}
@@ -152,7 +152,7 @@ func TestListsAreReadPageByPage(t *testing.T) {
 		}
 	}
 	q := catalogue.PerformanceQuery{Page: catalogue.Page{Limit: 5, After: &catalogue.Mark{Key: "someday", ID: "p01"}}}
-	if _, _, err := s.Performances(context.Background(), q); !errors.Is(err, errs.ErrBadCursor) {
+	if _, _, err := cataloguepg.New(s.pool).Performances(context.Background(), q); !errors.Is(err, errs.ErrBadCursor) {
 		t.Errorf("a cursor that no list gave: %v", err)
 	}
 }
@@ -185,4 +185,31 @@ func TestKeywordsFollowEveryName(t *testing.T) {
 	exec(`UPDATE performance SET title = '새 이름', venue_id = 'v1' WHERE id = 'p00'`)
 	count("새 이름", 1)
 	count("부산 극장", 29)
+}
+
+func TestAPageIsRememberedForAMoment(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	store, ctx := cataloguepg.New(s.pool), context.Background()
+	title := func() string {
+		items, _, err := store.Performances(ctx, catalogue.PerformanceQuery{Page: catalogue.Page{Limit: 1}})
+		if err != nil || len(items) != 1 {
+			t.Fatalf("%v, %v", items, err)
+		}
+		return items[0].Title
+	}
+	before := title()
+	s.write(t, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE performance SET title = title || '!'`)
+		return err
+	})
+	for deadline := time.Now().Add(30 * time.Second); title() != before+"!"; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a page is remembered for ever")
+		}
+	}
+	other := catalogue.PerformanceQuery{Page: catalogue.Page{Limit: 1, After: &catalogue.Mark{Key: "20300301", ID: "p00"}}}
+	if items, _, err := store.Performances(ctx, other); err != nil || items[0].ID == "p00" {
+		t.Errorf("another page: %v, %v", items, err)
+	}
 }

@@ -27,6 +27,7 @@ const (
 	showtimeTTL = 5 * time.Second
 	hallTTL     = time.Minute
 	showTTL     = 30 * time.Second
+	pageTTL     = time.Second
 )
 
 // Store reads the catalogue and keeps a sale's sold-out mark. Safe for
@@ -38,6 +39,7 @@ type Store struct {
 	sales     *cache[catalogue.Sale]
 	halls     *cache[catalogue.Hall]
 	shows     *cache[catalogue.Performance]
+	pages     *cache[performancePage]
 	bodies    *cache[[]byte]             // by hall and version: gzip of the compact JSON
 	maps      *cache[*catalogue.SeatMap] // by hall and version
 }
@@ -49,6 +51,8 @@ func New(pool *pgxpool.Pool) *Store {
 	s.sales = newCache(saleTTL, s.readSale)
 	s.halls = newCache(hallTTL, s.readHall)
 	s.shows = newCache(showTTL, s.readPerformance)
+	s.pages = newCache(pageTTL, s.readPerformances)
+	s.pages.most = maxPages
 	s.bodies = newCache(0, s.readBody)
 	s.maps = newCache(0, s.readMap)
 	return s
