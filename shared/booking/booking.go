@@ -15,7 +15,10 @@ var (
 	ErrHoldUsed        = errs.New(errs.Conflict, "hold_already_booked", "The hold has been booked already.") // extra: booking_id
 	ErrNotPayable      = errs.New(errs.Conflict, "booking_not_payable", "The booking can no longer be paid.")
 	ErrNotCancellable  = errs.New(errs.Conflict, "not_cancellable", "The booking cannot be cancelled.")
-	ErrAmountMismatch  = errs.New(errs.Conflict, "amount_mismatch", "The amount is not the booking's.")
+	ErrRefundNotFound  = errs.New(errs.NotFound, "refund_not_found", "There is no such refund.")
+	// ErrRefundNotRejected says that there is nothing for an operator to decide.
+	ErrRefundNotRejected = errs.New(errs.Conflict, "refund_not_rejected", "The payment provider has not rejected this refund.")
+	ErrAmountMismatch    = errs.New(errs.Conflict, "amount_mismatch", "The amount is not the booking's.")
 )
 
 // How long a booking may be paid for.

@@ -107,6 +107,7 @@ var refundArrows = map[RefundState][]RefundState{
 	RefundRequested: {RefundSending},
 	RefundSending:   {RefundDone, RefundRejected, RefundUnknown},
 	RefundUnknown:   {RefundDone, RefundRequested},
+	RefundRejected:  {RefundRequested, RefundDone}, // an operator's decision
 }
 
 // CanBecome reports whether a refund may move from s to next.

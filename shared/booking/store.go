@@ -150,6 +150,11 @@ type Refunds interface {
 	RefundRejected(ctx context.Context, order RefundOrder, failure Failure) error
 	// RefundUnknown stores that the outcome is unknown and when to ask again.
 	RefundUnknown(ctx context.Context, order RefundOrder, delay time.Duration) error
+	// RetryRefund requests a rejected refund anew, with another idempotency key;
+	// ErrRefundNotFound, ErrRefundNotRejected. It returns the booking as it stands.
+	RetryRefund(ctx context.Context, command OperatorCommand) (Booking, error)
+	// SettleRefund books a rejected refund as done; it fails as RetryRefund does.
+	SettleRefund(ctx context.Context, command OperatorCommand) (Settlement, error)
 	// RefundAgain requests again what has provably not happened.
 	RefundAgain(ctx context.Context, order RefundOrder) error
 }

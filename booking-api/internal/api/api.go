@@ -99,6 +99,7 @@ func Register(app *fiber.App, o Options) *huma.OpenAPI {
 	a.holdRoutes()
 	a.bookingRoutes()
 	a.paymentRoutes()
+	a.operatorRoutes()
 	a.notificationRoutes(app)
 	app.Get("/.well-known/jwks.json", a.keys)
 	if o.Development != nil {
@@ -129,7 +130,7 @@ func document() huma.Config {
 		"pass":    {Type: "apiKey", In: "header", Name: headerPass, Description: "The entry pass of a queued sale; also taken from the cookie entry_pass_<sale>."},
 	}
 	config.Tags = []*huma.Tag{
-		{Name: "accounts"}, {Name: "catalogue"}, {Name: "seats"}, {Name: "bookings"}, {Name: "payments"},
+		{Name: "accounts"}, {Name: "catalogue"}, {Name: "seats"}, {Name: "bookings"}, {Name: "payments"}, {Name: "operators"},
 		{Name: "notifications"}, {Name: "development", Description: "Only where ENV is development or test."},
 	}
 	return config

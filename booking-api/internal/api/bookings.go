@@ -270,21 +270,26 @@ func (a *api) bookingOf(b booking.Booking) Booking {
 		SaleID: b.SaleID, ShowtimeID: b.ShowtimeID, StartsAt: b.StartsAt.UTC(),
 		Seats: make([]BookedSeat, len(b.Seats)), Price: b.Price, Discount: b.Discount, Amount: b.Amount,
 		PayBefore: b.PayBefore.UTC(), CreatedAt: b.CreatedAt.UTC(), ConfirmedAt: unlessZero(b.ConfirmedAt), CancelReason: b.CancelReason,
-		Payment: a.windowOf(b), ReceiptURL: b.Payment.ReceiptURL, Refunds: make([]Refund, len(b.Refunds)),
+		Payment: a.windowOf(b), ReceiptURL: b.Payment.ReceiptURL, Refunds: refundsOf(b),
 	}
 	for i, s := range b.Seats {
 		out.Seats[i] = BookedSeat(s)
-	}
-	for i, f := range b.Refunds {
-		out.Refunds[i] = Refund{
-			ID: f.ID, Amount: f.Amount, Reason: f.Reason, State: string(f.State),
-			RequestedAt: f.RequestedAt.UTC(), DoneAt: unlessZero(f.DoneAt),
-		}
 	}
 	if failure := booking.ConfirmationOf(b).Failure; failure != nil {
 		out.Failure = &Failure{Code: failure.Code, Message: failure.Message}
 	}
 	return out
+}
+
+func refundsOf(b booking.Booking) []Refund {
+	refunds := make([]Refund, len(b.Refunds))
+	for i, f := range b.Refunds {
+		refunds[i] = Refund{
+			ID: f.ID, Amount: f.Amount, Reason: f.Reason, State: string(f.State),
+			RequestedAt: f.RequestedAt.UTC(), DoneAt: unlessZero(f.DoneAt),
+		}
+	}
+	return refunds
 }
 
 func (a *api) windowOf(b booking.Booking) PaymentWindow {
