@@ -11,12 +11,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/sony/gobreaker/v2"
+
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
 // The outcomes that are not failures of the transport.
 var (
-	errSlow  = errors.New("the upstream took too long")
-	errFault = errors.New("the upstream failed")
+	errSlow    = errors.New("the upstream took too long")
+	errFault   = errors.New("the upstream failed")
+	errInFront = errors.New("a load balancer in front of the upstream answered in its place")
 )
 
 // errCaller marks a failure as the caller's, not the upstream's.
@@ -86,6 +89,11 @@ func (b *breaker) do(request *http.Request, send func(*http.Request) (*http.Resp
 			b.unreached.Add(1)
 			return nil, err
 		}
+		if err == nil && isFromInFront(response) {
+			_ = response.Body.Close()
+			b.unreached.Add(1)
+			return nil, errInFront
+		}
 		b.unreached.Store(0)
 		switch {
 		case err != nil:
@@ -119,6 +127,16 @@ func outcomeOf(err error) string {
 		return "refused"
 	}
 	return "unreached"
+}
+
+// isFromInFront reports whether nobody but a load balancer was reached: it has no
+// server to ask, and its answers lack the request id that the upstream always sends.
+func isFromInFront(r *http.Response) bool {
+	switch r.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return r.Header.Get(httpd.HeaderRequestID) == ""
+	}
+	return false
 }
 
 // mayTakeLong reports whether a late answer is no sign of trouble: what was asked
