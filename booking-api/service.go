@@ -218,6 +218,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return httpd.Serve(serveCtx, s.app, s.cfg.Addr, s.cfg.ShutdownGrace)
 	})
 	err := serving.Wait()
+	s.streams.Wait(s.cfg.ShutdownGrace)
 	stop() // seats stay current while the last requests are answered
 	if runErr := group.Wait(); err == nil {
 		err = runErr

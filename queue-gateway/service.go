@@ -144,6 +144,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return httpd.Serve(serveCtx, s.app, s.cfg.Addr, s.cfg.ShutdownGrace)
 	})
 	err := serving.Wait()
+	s.streams.Wait(s.cfg.ShutdownGrace)
 	stop() // lines keep going while the last requests are answered
 	if runErr := group.Wait(); err == nil {
 		err = runErr

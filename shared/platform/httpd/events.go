@@ -1,7 +1,7 @@
 package httpd
 
 import (
-	"io"
+	"bytes"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // The rhythm of streams.
@@ -64,6 +65,7 @@ type Streams struct {
 	mu      sync.Mutex
 	open    int
 	stopped bool
+	running sync.WaitGroup
 	stop    chan struct{}
 }
 
@@ -79,8 +81,8 @@ func (s *Streams) Open() int {
 	return s.open
 }
 
-// Stop ends all streams and refuses new ones. Call it before the server shuts
-// down, which waits for streams but does not end them.
+// Stop ends all streams and refuses new ones; Wait waits for their ends. The server
+// knows nothing of streams when it shuts down.
 func (s *Streams) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,6 +100,7 @@ func (s *Streams) enter() bool {
 		return false
 	}
 	s.open++
+	s.running.Add(1)
 	return true
 }
 
@@ -105,6 +108,22 @@ func (s *Streams) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
+	s.running.Done()
+}
+
+// Wait returns when all streams are over, after Stop, or when d has passed.
+func (s *Streams) Wait(d time.Duration) {
+	over := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(over)
+	}()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-timer.C:
+	}
 }
 
 // Serve answers c with an event stream. next blocks until there is something to
@@ -113,6 +132,9 @@ func (s *Streams) leave() {
 // HeartbeatEvery. It must not touch c. done, if not nil, is called once when the
 // stream is over. Above the limit, and while stopping, the answer is 204, which
 // tells an EventSource not to come back; done is called then too.
+//
+// The stream takes its connection away from the server, whose buffers and whose
+// goroutine's grown stack would cost an idle stream three times its own memory.
 func (s *Streams) Serve(c *fiber.Ctx, next func(e *Events, stop <-chan struct{}) error, done func()) error {
 	if c.Method() == fiber.MethodHead || !s.enter() {
 		if done != nil {
@@ -123,48 +145,91 @@ func (s *Streams) Serve(c *fiber.Ctx, next func(e *Events, stop <-chan struct{})
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set("X-Accel-Buffering", "no")
-	c.Context().SetBodyStream(&eventReader{streams: s, conn: c.Context().Conn(), next: next, done: done}, -1)
-	return nil
-}
-
-// eventReader is the body of a stream. The server reads it piece by piece and
-// flushes each, on the connection's own goroutine.
-type eventReader struct {
-	streams *Streams
-	conn    net.Conn
-	next    func(e *Events, stop <-chan struct{}) error
-	done    func()
-	events  Events
-	unsent  []byte
-	err     error
-	closing sync.Once
-}
-
-func (r *eventReader) Read(p []byte) (int, error) {
-	for len(r.unsent) == 0 {
-		if r.err != nil {
-			return 0, io.EOF
-		}
-		r.events.buf = r.events.buf[:0]
-		r.err = r.next(&r.events, r.streams.stop)
-		r.unsent = r.events.buf
-	}
-	// The server's write timeout is for whole answers; a stream has one per piece.
-	if err := r.conn.SetWriteDeadline(time.Now().Add(writeDeadline)); err != nil {
-		return 0, err
-	}
-	n := copy(p, r.unsent)
-	r.unsent = r.unsent[n:]
-	return n, nil
-}
-
-// Close is called by the server when the stream has ended or its client is gone.
-func (r *eventReader) Close() error {
-	r.closing.Do(func() {
-		r.streams.leave()
-		if r.done != nil {
-			r.done()
-		}
+	request := c.Context()
+	request.HijackSetNoResponse(true)
+	request.Hijack(func(taken net.Conn) {
+		t := &stream{streams: s, conn: connOf(taken), chunked: request.Request.Header.IsHTTP11(), next: next, done: done}
+		t.begin(&request.Response.Header)
+		go t.run() // on a new goroutine with a small stack; the server's ends here
 	})
 	return nil
+}
+
+// connOf returns the connection below a hijacked one, which would keep the server's
+// buffer.
+func connOf(taken net.Conn) net.Conn {
+	if hijacked, ok := taken.(interface{ UnsafeConn() net.Conn }); ok {
+		return hijacked.UnsafeConn()
+	}
+	return taken
+}
+
+// stream is an open stream.
+type stream struct {
+	streams *Streams
+	conn    net.Conn
+	chunked bool // HTTP/1.0 reads until the connection ends
+	next    func(e *Events, stop <-chan struct{}) error
+	done    func()
+	head    []byte // until it is sent
+	events  Events
+}
+
+// begin writes down the header of the answer, as it is once all middlewares are done.
+func (t *stream) begin(header *fasthttp.ResponseHeader) {
+	header.SetConnectionClose()
+	length := -2 // until the connection ends
+	if t.chunked {
+		length = -1
+	}
+	header.SetContentLength(length)
+	t.head = bytes.Clone(header.Header())
+}
+
+func (t *stream) run() {
+	defer t.end()
+	if t.send(t.head) != nil {
+		return
+	}
+	t.head = nil
+	for {
+		t.events.buf = t.events.buf[:0]
+		ended := t.next(&t.events, t.streams.stop)
+		if len(t.events.buf) > 0 && t.send(t.framed(t.events.buf)) != nil {
+			return
+		}
+		if ended != nil {
+			if t.chunked {
+				_ = t.send([]byte("0\r\n\r\n"))
+			}
+			return
+		}
+	}
+}
+
+// framed returns what goes over the connection for a piece.
+func (t *stream) framed(piece []byte) []byte {
+	if !t.chunked {
+		return piece
+	}
+	framed := strconv.AppendInt(make([]byte, 0, len(piece)+16), int64(len(piece)), 16)
+	framed = append(append(framed, "\r\n"...), piece...)
+	return append(framed, "\r\n"...)
+}
+
+// send writes a piece within a deadline of its own.
+func (t *stream) send(piece []byte) error {
+	if err := t.conn.SetWriteDeadline(time.Now().Add(writeDeadline)); err != nil {
+		return err
+	}
+	_, err := t.conn.Write(piece)
+	return err
+}
+
+func (t *stream) end() {
+	_ = t.conn.Close()
+	if t.done != nil {
+		t.done()
+	}
+	t.streams.leave()
 }

@@ -62,6 +62,7 @@ func New(o Options) *fiber.App {
 		o.Log.Error("trusted proxies are ignored", "error", err)
 	}
 	app.Server().CloseOnShutdown = true
+	app.Server().KeepHijackedConns = true // streams end their connections themselves
 	knownMethodsOnly(app, o.Log)
 	app.Use(requestID)
 	app.Use(rememberClientIP(proxies))

@@ -304,11 +304,61 @@ func TestStreamsSendEachEventAtOnceAndOutliveTheWriteTimeout(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(rest, []byte("retry: ")) {
 		t.Errorf("the end of the stream: %q, %v", rest, err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); done.Load() != 2 || streams.Open() != 0; {
-		if time.Now().After(deadline) {
-			t.Fatalf("done %d, open %d", done.Load(), streams.Open())
-		}
-		time.Sleep(time.Millisecond)
+	streams.Wait(time.Minute)
+	if done.Load() != 2 || streams.Open() != 0 {
+		t.Fatalf("done %d, open %d", done.Load(), streams.Open())
+	}
+}
+
+// oneEvent is a stream of one event.
+func oneEvent(streams *Streams, done func()) func(app *fiber.App) {
+	return func(app *fiber.App) {
+		app.Get("/events", func(c *fiber.Ctx) error {
+			return streams.Serve(c, func(e *Events, _ <-chan struct{}) error {
+				e.Event("1", "note", []byte("x"))
+				return io.EOF
+			}, done)
+		})
+	}
+}
+
+func TestAStreamOnHTTP10EndsWithTheConnection(t *testing.T) {
+	t.Parallel()
+	addr := serve(t, Options{BodyLimit: 64}, oneEvent(NewStreams(1), nil))
+	conn, in := dial(t, addr)
+	if _, err := conn.Write([]byte("GET /events HTTP/1.0\r\nHost: x\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, body, _ := strings.Cut(string(all), "\r\n\r\n")
+	if body != "id: 1\nevent: note\ndata: x\n\n" || strings.Contains(head, "chunked") {
+		t.Errorf("got %q and %q", head, body)
+	}
+}
+
+// A connection that is told to end after its answer still carries the whole stream,
+// and the stream is counted as over.
+func TestAStreamWhileDraining(t *testing.T) {
+	t.Parallel()
+	drain, streams := NewDrain(time.Hour), NewStreams(1)
+	drain.begun.Store(true)
+	var done atomic.Int32
+	addr := serve(t, Options{BodyLimit: 64, Drain: drain}, oneEvent(streams, func() { done.Add(1) }))
+	response, err := http.Get("http://" + addr + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if text, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(text), "data: x") {
+		t.Errorf("%q, %v", text, err)
+	}
+	streams.Stop()
+	streams.Wait(time.Minute)
+	if done.Load() != 1 || streams.Open() != 0 || response.Header.Get(HeaderRequestID) == "" {
+		t.Errorf("done %d, open %d, %v", done.Load(), streams.Open(), response.Header)
 	}
 }
 
