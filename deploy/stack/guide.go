@@ -61,6 +61,8 @@ func (s System) TestEnviron() []string {
 		"FAIRGATE_CATCHER_URL=" + httpURL(p.Catcher, ""),
 		"FAIRGATE_METRICS_URLS=" + strings.Join([]string{
 			httpURL(p.GatewayAdmin, "/metrics"), httpURL(p.APIAdmin, "/metrics"), httpURL(p.WorkerAdmin, "/metrics")}, " "),
+		"FAIRGATE_LOG_DIR=" + filepath.Dir(s.sup().logFile("any")),
+		"FAIRGATE_AUDIT_DIR=" + filepath.Join(s.sup().dataDir(), "audit"),
 		"FAIRGATE_PROMETHEUS_URL=" + httpURL(p.Prometheus, ""),
 		"CHROMIUM=" + newest(chromiumPath),
 	}
