@@ -172,6 +172,12 @@ func TestOrderOfChecksAndBodies(t *testing.T) {
 	w.call("POST", "/v1/payments/confirm", `{"order_id":"x","amount":"1"}`, auth...).is(422, "validation_failed")
 	w.call("POST", "/v1/payments/confirm", `{"order_id":"x","amount":1}`, auth...).is(404, "booking_not_found")
 	w.call("GET", "/v1/bookings?cursor=x", nil, f.auth...).is(400, "bad_cursor")
+	for _, list := range []string{"/v1/bookings", "/v1/me/notifications"} {
+		page := w.call("GET", list, nil, f.auth...).is(200)
+		if cursor, there := page.body["next_cursor"]; !there || cursor != nil {
+			t.Errorf("the last page of %s: %s", list, page.text)
+		}
+	}
 }
 
 func TestTextThatPostgresCannotKeep(t *testing.T) {

@@ -200,7 +200,7 @@ func (a *api) bookings(ctx context.Context, in *bookingsInput) (*bookingsOutput,
 	if err != nil {
 		return nil, err
 	}
-	out := &bookingsOutput{Cache: "no-store", Body: listBody[Booking]{Items: make([]Booking, len(listed.Items)), NextCursor: listed.NextCursor}}
+	out := &bookingsOutput{Cache: "no-store", Body: listBody[Booking]{Items: make([]Booking, len(listed.Items)), NextCursor: orNull(listed.NextCursor)}}
 	for i, b := range listed.Items {
 		out.Body.Items[i] = a.bookingOf(b)
 	}

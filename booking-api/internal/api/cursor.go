@@ -34,22 +34,27 @@ func (p PageInput) page(order string) (catalogue.Page, error) {
 	return page, nil
 }
 
-// cursorOf is the inverse of page; empty at the end of the list.
-func cursorOf(order string, next *catalogue.Mark) (string, error) {
+// cursorOf is the inverse of page; nil at the end of the list.
+func cursorOf(order string, next *catalogue.Mark) (*string, error) {
 	if next == nil {
-		return "", nil
+		return nil, nil
 	}
 	raw, err := json.Marshal([3]string{order, next.Key, next.ID})
-	if err != nil {
-		return "", err
+	return new(base64.RawURLEncoding.EncodeToString(raw)), err
+}
+
+// orNull is the cursor of a list for which an empty one means the end.
+func orNull(cursor string) *string {
+	if cursor == "" {
+		return nil
 	}
-	return base64.RawURLEncoding.EncodeToString(raw), nil
+	return &cursor
 }
 
 // listBody is the body of every list.
 type listBody[T any] struct {
-	Items      []T    `json:"items"`
-	NextCursor string `json:"next_cursor" doc:"Empty on the last page."`
+	Items      []T     `json:"items"`
+	NextCursor *string `json:"next_cursor" doc:"null on the last page."`
 }
 
 // cached is a read that may be kept for a moment; its ETag is added on the way out.

@@ -55,7 +55,7 @@ func (a *api) notifications(ctx context.Context, in *PageInput) (*notificationsO
 	if err != nil {
 		return nil, err
 	}
-	out := &notificationsOutput{Cache: "no-store", Body: listBody[Notification]{Items: make([]Notification, len(page.Items)), NextCursor: page.NextCursor}}
+	out := &notificationsOutput{Cache: "no-store", Body: listBody[Notification]{Items: make([]Notification, len(page.Items)), NextCursor: orNull(page.NextCursor)}}
 	for i, n := range page.Items {
 		out.Body.Items[i] = notificationOf(n)
 	}

@@ -75,7 +75,7 @@ const stills = [
   { name: "signup", path: "/signup", ready: "html[data-ready]", guest: true, structure: true },
   { name: "missing", path: "/performances/none", ready: "h1", guest: true, structure: true },
   { name: "seats-nopass", path: "/sales/queued/seats", ready: "#notice a[href^='/q/queued']", answers: { ...seatAnswers, "GET /v1/queues/queued/places/me": [401, { code: "place_required" }] } },
-  { name: "bookings-empty", path: "/me/bookings", ready: "#none:not([hidden])", structure: true, answers: { "GET /v1/bookings": [200, { items: [], next_cursor: "" }] } },
+  { name: "bookings-empty", path: "/me/bookings", ready: "#none:not([hidden])", structure: true, answers: { "GET /v1/bookings": [200, { items: [], next_cursor: null }] } },
   ...[
     still("ready", {}, true),
     still("declined", { payment_state: "failed", failure: { code: "REJECT_CARD_COMPANY", message: "카드사에서 거절했어요." } }),
@@ -258,7 +258,7 @@ function looks(kind) {
     let cancelled = false;
     const mine = () => ({ ...booking, state: cancelled ? "cancelling" : "confirmed", payment_state: "done" });
     const { context, page, faults } = await opened(kind, {
-      "GET /v1/bookings": () => [200, { items: [mine(), { ...booking, id: "bkg-2", state: "expired", payment_state: "expired" }], next_cursor: "" }],
+      "GET /v1/bookings": () => [200, { items: [mine(), { ...booking, id: "bkg-2", state: "expired", payment_state: "expired" }], next_cursor: null }],
       "GET /v1/bookings/bkg-1": () => [200, mine()],
       "POST /v1/bookings/bkg-1/cancel": () => { cancelled = true; return [202, mine()]; },
     });
