@@ -51,6 +51,7 @@ type night struct {
 
 	waiting []*fan
 	stopped chan struct{}
+	goHome  func() // ends the wait of those who only wait
 	waiters sync.WaitGroup
 	lost    []error // of each of the waiting
 
@@ -63,6 +64,7 @@ func openNight(t *testing.T, size size) *night {
 	t.Helper()
 	n := &night{t: t, size: size, db: site.database(t), door: newDoor(site.front(), site.provider()),
 		done: make(chan struct{}), stopped: make(chan struct{})}
+	n.goHome = sync.OnceFunc(func() { close(n.stopped); n.waiters.Wait() })
 	api := prepare.API{BaseURL: site.front()}
 	n.sale = n.openSale(api, prepare.SaleOptions{Seats: size.seats, Capacity: 100, RatePerMinute: size.ratePerMinute})
 	slow := n.openSale(api, prepare.SaleOptions{Seats: 10, Capacity: 1, RatePerMinute: 1})
@@ -82,6 +84,7 @@ func openNight(t *testing.T, size size) *night {
 		}
 	}
 	n.comeAndWait()
+	t.Cleanup(n.goHome)
 	n.comeAndBuy()
 	return n
 }
@@ -117,17 +120,23 @@ func (n *night) comeAndBuy() {
 	go func() { group.Wait(); close(n.done) }()
 }
 
-// comeAndWait sends the fans who only wait, and look about once a second.
+// comeAndWait sends the fans who only wait and look about once a second; half of
+// them also have a stream.
 func (n *night) comeAndWait() {
 	n.lost = make([]error, len(n.waiting))
 	for i, f := range n.waiting {
-		n.waiters.Go(func() { n.lost[i] = f.waitUntil(n.stopped) })
+		n.waiters.Go(func() { n.lost[i] = f.waitUntil(n.stopped, i%2 == 0) })
 	}
 }
 
-func (f *fan) waitUntil(stopped <-chan struct{}) error {
+func (f *fan) waitUntil(stopped <-chan struct{}, streams bool) error {
 	if err := f.join(); err != nil {
 		return err
+	}
+	if streams {
+		var following sync.WaitGroup
+		defer following.Wait()
+		following.Go(func() { f.follow(stopped) })
 	}
 	for {
 		select {
@@ -183,8 +192,7 @@ func (n *night) finish() {
 	settled := n.settle()
 	<-n.done
 	sold := time.Since(n.begun)
-	close(n.stopped)
-	n.waiters.Wait()
+	n.goHome()
 	ended := time.Now()
 	left := n.awaitDrained()
 	delivered := time.Since(ended)

@@ -4,6 +4,7 @@ package faults
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -97,7 +98,11 @@ func openPage(t *testing.T, sale string) *page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("node", "tests/faults/calm.js")
+	const longest = 3 * time.Minute
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	cmd := exec.CommandContext(ctx, "node", "tests/faults/calm.js")
+	kill := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // the browser is a grandchild
+	cmd.Cancel = kill
 	cmd.Dir, cmd.Stderr = filepath.Join(site.Root, "deploy", "e2e"), os.Stderr
 	cmd.Env = append(os.Environ(), "SITE="+site.front(), "SALE="+sale, "EMAIL="+accounts[0].Email, "PASSWORD="+accounts[0].Password)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -114,8 +119,9 @@ func openPage(t *testing.T, sale string) *page {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the browser is a grandchild
+		_ = kill()
 		_ = cmd.Wait()
+		cancel()
 	})
 	if line, err := p.out.ReadString('\n'); strings.TrimSpace(line) != "waiting" {
 		t.Fatalf("the page does not wait: %q %v", line, err)

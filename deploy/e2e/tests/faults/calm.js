@@ -1,7 +1,6 @@
 // A fan waits in line in a browser while parts of the system are away. Started by
 // deploy/faults: it says "waiting" once the fan waits, watches the page until a line
 // comes on its input, and then says in one line of JSON what the page did.
-import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { launch, open, picture } from "../../lib/browser.js";
 
@@ -29,10 +28,9 @@ await page.evaluate(() => {
 console.log("waiting");
 
 const lines = createInterface({ input: process.stdin });
-for (let over = false; !over;) {
-  const [line] = await once(lines, "line");
-  over = line === "over";
-  if (!over) await picture(page, `faults-${line}`);
+for await (const line of lines) {
+  if (line === "over") break;
+  await picture(page, `faults-${line}`);
 }
 await page.locator("html:is([data-state=waiting],[data-state=nearly])").waitFor();
 const screens = await page.evaluate(() => /** @type {any} */ (window).screens ?? ["reloaded"]);
