@@ -18,6 +18,7 @@ type server struct {
 
 	mu    sync.Mutex
 	mails []string
+	conns []net.Conn // all that were ever open
 }
 
 func newServer(t *testing.T, behave ...func(s *server)) *server {
@@ -37,6 +38,9 @@ func newServer(t *testing.T, behave ...func(s *server)) *server {
 			if err != nil {
 				return
 			}
+			s.mu.Lock()
+			s.conns = append(s.conns, conn)
+			s.mu.Unlock()
 			go s.serve(conn)
 		}
 	}()
@@ -95,4 +99,19 @@ func (s *server) received() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.mails...)
+}
+
+func (s *server) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// hangUp closes all connections, as a server does with idle ones.
+func (s *server) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, conn := range s.conns {
+		_ = conn.Close()
+	}
 }

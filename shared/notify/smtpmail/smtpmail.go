@@ -36,11 +36,11 @@ var (
 
 const timeout = 15 * time.Second
 
-// Mailer sends mails. Safe for concurrent use: each mail has its own connection.
+// Mailer sends mails. Safe for concurrent use: a connection carries one mail at a
+// time, and is used again for some while.
 type Mailer struct {
-	host    string
-	from    *netmail.Address
-	options []mail.Option
+	from  *netmail.Address
+	lines *lines
 }
 
 // New returns a mailer, or what is wrong with the settings.
@@ -72,7 +72,7 @@ func New(s Settings) (*Mailer, error) {
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover),
 			mail.WithUsername(s.Username), mail.WithPassword(s.Password.Reveal()))
 	}
-	return &Mailer{host: host, from: from, options: options}, nil
+	return &Mailer{from: from, lines: newLines(func() (*mail.Client, error) { return mail.NewClient(host, options...) })}, nil
 }
 
 func domainOf(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
@@ -88,12 +88,8 @@ func (s *Mailer) Send(ctx context.Context, m notify.Mail) (err error) {
 	if err != nil {
 		return ErrRefused.Because(err)
 	}
-	client, err := mail.NewClient(s.host, s.options...)
-	if err != nil {
-		return fmt.Errorf("smtpmail: %w", err)
-	}
-	err = client.DialAndSendWithContext(ctx, message)
-	if err == nil || message.IsDelivered() { // it may fail after delivery, on saying goodbye
+	err = s.lines.send(ctx, message)
+	if err == nil || message.IsDelivered() { // it may fail after delivery
 		return nil
 	}
 	return translate(err)

@@ -6,6 +6,7 @@ import (
 	"mime"
 	netmail "net/mail"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,6 +105,53 @@ func TestWhatTheServerSaysDecides(t *testing.T) {
 				t.Errorf("the server has %d mails; want %d", got, c.delivered)
 			}
 		})
+	}
+}
+
+func TestAConnectionIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	m := mailer(t, s.addr, "none")
+	send := func(mails int) {
+		t.Helper()
+		for range mails {
+			if err := m.Send(context.Background(), confirmed); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	send(10)
+	if n := s.connections(); n != 1 {
+		t.Errorf("%d connections for mails one after another; want 1", n)
+	}
+	s.hangUp()
+	send(1)
+	if n := s.connections(); n != 2 {
+		t.Errorf("%d connections after the server has hung up; want another one", n)
+	}
+	send(60)
+	if n, mails := s.connections(), len(s.received()); n != 3 || mails != 71 {
+		t.Errorf("%d connections, %d mails; want a new connection after 50 mails, and every mail once", n, mails)
+	}
+}
+
+func TestManySendersHaveAConnectionEach(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	m := mailer(t, s.addr, "none")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 10 {
+				if err := m.Send(context.Background(), confirmed); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n, mails := s.connections(), len(s.received()); n > 8+2 || mails != 80 {
+		t.Errorf("%d connections, %d mails; want at most one for each sender, and every mail once", n, mails)
 	}
 }
 
