@@ -15,7 +15,9 @@ import (
 
 // How Availability keeps up.
 const (
-	pollEvery      = 50 * time.Millisecond  // the stream of changes is read
+	pollEvery      = 50 * time.Millisecond  // the stream of changes is read while it flows
+	quietPollEvery = 250 * time.Millisecond // and when it has been silent
+	quietAfter     = 5 * time.Second        // for so long
 	broadcastEvery = 250 * time.Millisecond // subscribers hear, at most
 	reloadEvery    = 5 * time.Second        // the claims are read anew
 	retryEvery     = time.Second            // after a failure of Redis or Postgres
@@ -67,8 +69,8 @@ type SeatSource interface {
 // Availability knows, in this process's memory, which seats of the showtimes in use
 // are free. It loads a showtime when first asked for it and forgets it when nobody
 // asks any more. Holds and changes reach it through the stream of changes, within
-// some 50 ms; lost ones and those made without Redis by reading the claims every
-// 5 s; holds lapse by themselves.
+// some 50 ms, the first after a silence within 250 ms; lost ones and those made
+// without Redis by reading the claims every 5 s; holds lapse by themselves.
 //
 // Versions are the larger of the previous one plus one and the time in Unix
 // milliseconds, so every instance can answer a client of any other.

@@ -34,14 +34,17 @@ func every(ctx context.Context, d time.Duration, f func(ctx context.Context)) {
 func (a *Availability) readStreams(ctx context.Context) {
 	wait := time.NewTimer(0)
 	defer wait.Stop()
-	failing := false
+	failing, news := false, a.clock.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-wait.C:
 		}
-		more, err := a.poll(ctx)
+		found, more, err := a.poll(ctx)
+		if found {
+			news = a.clock.Now()
+		}
 		if failed := err != nil; failed != failing && ctx.Err() == nil {
 			failing = failed
 			a.log.Warn("stream of seat changes", "failing", failing, "error", err)
@@ -52,31 +55,41 @@ func (a *Availability) readStreams(ctx context.Context) {
 		case more:
 			wait.Reset(0)
 		default:
-			wait.Reset(pollEvery)
+			wait.Reset(pollPause(a.clock.Now().Sub(news)))
 		}
 	}
 }
 
-// poll reads and applies what is new, and reports whether there may be more.
-func (a *Availability) poll(ctx context.Context) (more bool, err error) {
+// pollPause is how long to wait when nothing has happened for so long: where nobody
+// buys, looking often costs more than everything else.
+func pollPause(quiet time.Duration) time.Duration {
+	if quiet < quietAfter {
+		return pollEvery
+	}
+	return quietPollEvery
+}
+
+// poll reads and applies what is new, and reports whether there was anything and
+// whether there may be more.
+func (a *Availability) poll(ctx context.Context) (found, more bool, err error) {
 	positions, unsynced := a.positions()
 	for _, performanceID := range unsynced {
 		if err := a.resync(ctx, performanceID); err != nil {
-			return false, err
+			return false, false, err
 		}
 	}
 	if len(positions) == 0 {
-		return false, nil
+		return false, false, nil
 	}
 	pages, err := a.source.Read(ctx, positions)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	for performanceID, page := range pages {
 		a.applyPage(performanceID, page)
-		more = more || page.More
+		found, more = found || len(page.Events) > 0, more || page.More
 	}
-	return more, nil
+	return found, more, nil
 }
 
 func (a *Availability) positions() (synced map[string]string, unsynced []string) {
