@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -53,10 +54,11 @@ const (
 	sampleEvery  = time.Second
 	servicesEach = 2 // samples of k6, at first
 	maxUsages    = 120
+	askTimeout   = 10 * time.Second
 )
 
 func newWatcher(k6 string, metricsURLs []string) *watcher {
-	w := &watcher{k6: k6, services: map[string]string{}, client: &http.Client{Timeout: 2 * time.Second}, begin: time.Now()}
+	w := &watcher{k6: k6, services: map[string]string{}, client: &http.Client{Timeout: askTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: 40}}, begin: time.Now()}
 	w.series.Services = map[string][]usage{}
 	for _, entry := range metricsURLs {
 		name, url, named := strings.Cut(entry, "=http")
@@ -92,31 +94,47 @@ func (w *watcher) watch(ctx context.Context, show func(point)) {
 	}
 }
 
-// sample asks k6 for one counter after the other: all at once would make it sort
+// sample asks k6 for each counter alone: all metrics at once would make it sort
 // every time it has measured. There is no point in half a sample.
 func (w *watcher) sample(ctx context.Context) (point, error) {
-	var fault error
-	count := func(name string) int {
-		if fault != nil {
-			return 0
-		}
-		var n int
-		n, fault = w.counter(ctx, name)
-		return n
-	}
-	p := point{At: time.Since(w.begin), Requests: count("http_reqs"), Errors: count("server_errors"), Started: count("ways_started")}
-	for _, outcome := range ends() {
-		n := count(outcomePrefix + outcome)
-		p.Ended += n
-		if outcome == "bought" || outcome == "cancelled" {
-			p.Bought += n
-		}
-	}
+	names := []string{"http_reqs", "server_errors", "ways_started", "within_longer"}
 	for _, bound := range bounds() {
-		p.Within = append(p.Within, count(fmt.Sprintf("within_%gms", bound)))
+		names = append(names, withinName(bound))
 	}
-	p.Within = append(p.Within, count("within_longer"))
-	return p, fault
+	for _, outcome := range ends() {
+		names = append(names, outcomePrefix+outcome)
+	}
+	counts, err := w.counters(ctx, names)
+	if err != nil {
+		return point{}, err
+	}
+	p := point{At: time.Since(w.begin), Requests: counts["http_reqs"], Errors: counts["server_errors"], Started: counts["ways_started"]}
+	for _, outcome := range ends() {
+		p.Ended += counts[outcomePrefix+outcome]
+	}
+	p.Bought = counts[outcomePrefix+"bought"] + counts[outcomePrefix+"cancelled"]
+	for _, bound := range bounds() {
+		p.Within = append(p.Within, counts[withinName(bound)])
+	}
+	p.Within = append(p.Within, counts["within_longer"])
+	return p, nil
+}
+
+func withinName(bound float64) string { return fmt.Sprintf("within_%gms", bound) }
+
+// counters asks for all at the same time: a busy k6 is slow to answer.
+func (w *watcher) counters(ctx context.Context, names []string) (map[string]int, error) {
+	counts, faults := make([]int, len(names)), make([]error, len(names))
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() { counts[i], faults[i] = w.counter(ctx, name) })
+	}
+	all.Wait()
+	byName := map[string]int{}
+	for i, name := range names {
+		byName[name] = counts[i]
+	}
+	return byName, errors.Join(faults...)
 }
 
 // ends are the outcomes that lib/live.js counts.
