@@ -134,7 +134,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stopStreams()
 	var group errgroup.Group
 	group.Go(func() error { return s.front.Run(background) })
-	group.Go(func() error { s.lines.hub.Run(background); return nil })
+	group.Go(func() error { s.lines.hub.Run(background, s.front.Told()); return nil })
 	group.Go(func() error { s.lines.told.run(background, s.lines.stand); return nil })
 	group.Go(func() error { s.proxy.Watch(background); return nil })
 	serving, serveCtx := errgroup.WithContext(ctx)

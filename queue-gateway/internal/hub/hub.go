@@ -64,8 +64,8 @@ func (h *Hub) forget(sub *subscription) {
 	}
 }
 
-// Run looks for changes twice a second until ctx ends.
-func (h *Hub) Run(ctx context.Context) {
+// Run looks for changes twice a second, and when told of one, until ctx ends.
+func (h *Hub) Run(ctx context.Context, told <-chan struct{}) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -73,6 +73,8 @@ func (h *Hub) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			h.Look()
+		case <-told:
 			h.Look()
 		}
 	}

@@ -37,6 +37,7 @@ type Front struct {
 	mu    sync.RWMutex
 	lines map[string]*line
 	known atomic.Bool // whether the list of lines was ever read
+	told  chan struct{}
 	held  func() bool // may be nil
 }
 
@@ -46,7 +47,7 @@ func (f *Front) HoldWhile(held func() bool) { f.held = held }
 
 // NewFront makes a front; it knows no line before Run or Refresh.
 func NewFront(store *Store, log *slog.Logger, clock clock.Clock) *Front {
-	return &Front{store: store, log: log, clock: clock, lines: map[string]*line{}}
+	return &Front{store: store, log: log, clock: clock, lines: map[string]*line{}, told: make(chan struct{}, 1)}
 }
 
 // line is one line in a gateway's memory.
@@ -128,11 +129,12 @@ func (f *Front) runLine(ctx context.Context, sale string) {
 }
 
 func (f *Front) beat(ctx context.Context, sale string, n int) error {
+	var did Ticked
 	var err error
 	if f.held == nil || !f.held() {
-		_, err = f.store.Tick(ctx, sale)
+		did, err = f.store.Tick(ctx, sale)
 	}
-	if n%refreshBeats == 0 {
+	if n%refreshBeats == 0 || f.isBehind(sale, did.version) {
 		err = errors.Join(err, f.Refresh(ctx, sale))
 	}
 	if n%presenceBeats == 0 {
@@ -145,7 +147,19 @@ func (f *Front) beat(ctx context.Context, sale string, n int) error {
 	return err
 }
 
-// Refresh copies a line now. Run does it each second.
+// isBehind reports whether the copy, or the shared status in it, does not know a
+// version of the line's settings and state yet.
+func (f *Front) isBehind(sale string, version int64) bool {
+	_, v, err := f.at(sale)
+	return err == nil && (v.Policy.Version < version || v.status.version < version)
+}
+
+// Told receives soon after the status of some line has begun to tell of a change of
+// its settings or state.
+func (f *Front) Told() <-chan struct{} { return f.told }
+
+// Refresh copies a line now. Run does it each second, and at once when the line's
+// settings or state have changed.
 func (f *Front) Refresh(ctx context.Context, sale string) error {
 	snapshot, err := f.store.Snapshot(ctx, sale)
 	if err != nil {
@@ -157,12 +171,22 @@ func (f *Front) Refresh(ctx context.Context, sale string) error {
 	}
 	l := f.lineOrNew(sale)
 	snapshot.Figures.EnteringPerMinute = l.pace.measure(snapshot.At, snapshot.Figures.Entered)
+	if old := l.view.Load(); old != nil && old.status.version != status.version {
+		defer f.tell()
+	}
 	l.view.Store(&view{
 		Snapshot: snapshot, status: status, readAt: f.clock.Now(),
 		perMinute: expectedPace(snapshot.Policy, snapshot.Figures.EnteringPerMinute, l.pace.long()),
 	})
 	l.answer.forgetOld(f.clock.Now(), snapshot.Policy)
 	return nil
+}
+
+func (f *Front) tell() {
+	select {
+	case f.told <- struct{}{}:
+	default: // it has not been heard yet
+	}
 }
 
 // ReportPresence reports who was seen since the last time. Run does it every 5 s.

@@ -27,10 +27,14 @@ func (k keys) lines() string { return k.prefix + "lines" }
 
 func (k keys) of(sale, part string) string { return k.prefix + "{q:" + sale + "}:" + part }
 
-func (k keys) policy(sale string) string     { return k.of(sale, "policy") }
-func (k keys) live(sale string) string       { return k.of(sale, "live") }
-func (k keys) status(sale string) string     { return k.of(sale, "status") }
-func (k keys) statusLock(sale string) string { return k.of(sale, "status:lock") }
+func (k keys) policy(sale string) string { return k.of(sale, "policy") }
+func (k keys) live(sale string) string   { return k.of(sale, "live") }
+func (k keys) status(sale string) string { return k.of(sale, "status") }
+
+// statusLock is one for each version, so that a change is told at once.
+func (k keys) statusLock(sale string, version int64) string {
+	return k.of(sale, "status:lock:"+strconv.FormatInt(version, 10))
+}
 
 // line returns the keys that every script is given.
 func (k keys) line(sale string) []string {

@@ -16,6 +16,8 @@ import (
 type StatusBody struct {
 	JSON []byte
 	ETag string // quoted; epoch and sequence
+
+	version int64 // of the settings and state that it tells
 }
 
 const (
@@ -26,10 +28,10 @@ const (
 )
 
 // shareStatus returns the status body of a line, renewed by whichever gateway
-// comes first in a second.
+// comes first in a second, or after a change.
 func (s *Store) shareStatus(ctx context.Context, snapshot Snapshot) (StatusBody, error) {
 	sale := snapshot.Policy.SaleID
-	won, err := s.client.SetNX(ctx, s.keys.statusLock(sale), 1, statusEvery).Result()
+	won, err := s.client.SetNX(ctx, s.keys.statusLock(sale, snapshot.Policy.Version), 1, statusEvery).Result()
 	if err != nil {
 		return StatusBody{}, queue.ErrUnavailable.Because(err)
 	}
@@ -41,15 +43,23 @@ func (s *Store) shareStatus(ctx context.Context, snapshot Snapshot) (StatusBody,
 	if err != nil {
 		return StatusBody{}, err
 	}
-	if err := s.client.Set(ctx, s.keys.status(sale), body.ETag+"\n"+string(body.JSON), 0).Err(); err != nil {
+	body.version = snapshot.Policy.Version
+	if err := s.client.Set(ctx, s.keys.status(sale), body.stored(), 0).Err(); err != nil {
 		return StatusBody{}, queue.ErrUnavailable.Because(err)
 	}
 	return body, nil
 }
 
+// stored is the form in Redis: ETag and version on a line, then the body.
+func (b StatusBody) stored() string {
+	return fmt.Sprintf("%s %d\n%s", b.ETag, b.version, b.JSON)
+}
+
 func parseStatus(stored string) (StatusBody, bool) {
-	etag, text, ok := strings.Cut(stored, "\n")
-	return StatusBody{JSON: []byte(text), ETag: etag}, ok
+	first, text, ok := strings.Cut(stored, "\n")
+	etag, number, _ := strings.Cut(first, " ")
+	version, _ := strconv.ParseInt(number, 10, 64) // 0 equals no other
+	return StatusBody{JSON: []byte(text), ETag: etag, version: version}, ok
 }
 
 // nextStatus returns old when nothing has changed since.

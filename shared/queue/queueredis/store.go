@@ -161,6 +161,8 @@ func (s *Store) Leave(ctx context.Context, ref queue.PlaceRef) error {
 // Ticked is what one beat did, in fans.
 type Ticked struct {
 	Entered, Offered, Lapsed, SessionsOver, Abandoned int
+
+	version int64 // of the line's settings and state
 }
 
 // Tick is one beat of a line; every gateway calls it four times a second.
@@ -172,6 +174,7 @@ func (s *Store) Tick(ctx context.Context, sale string) (Ticked, error) {
 	return Ticked{
 		Entered: int(r.integer(1)), Offered: int(r.integer(2)), Lapsed: int(r.integer(3)),
 		SessionsOver: int(r.integer(4)), Abandoned: int(r.integer(5)),
+		version: r.integer(6),
 	}, nil
 }
 

@@ -251,7 +251,7 @@ func TestStatusIsShared(t *testing.T) {
 		f.must(err)
 		return body
 	}
-	unlock := func() { f.must(f.client.Unlink(f.ctx, f.store.keys.statusLock(testSale)).Err()) }
+	unlock := func() { f.must(f.client.Unlink(f.ctx, f.store.keys.statusLock(testSale, 1)).Err()) }
 	unlock()
 	first := status(f.front)
 	if other := status(second); string(other.JSON) != string(first.JSON) || other.ETag != first.ETag {

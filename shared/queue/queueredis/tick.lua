@@ -1,6 +1,6 @@
 -- One beat of the line: opens it when its time comes, ends what is over, lets
 -- claimed fans enter and offers places. Any number of callers does the same as one.
--- Returns: {OK, entered, offered, lapsed, sessions over, abandoned}.
+-- Returns: {OK, entered, offered, lapsed, sessions over, abandoned, version}.
 -- O((entered + offered + lapsed + over) · log N), each at most CHUNK.
 local CHUNK = 500
 local BUFFER_SECONDS = 4   -- of entering fans to keep ready
@@ -193,4 +193,5 @@ if (policy.state == 'open' or policy.state == 'draining') and not sold_out then
 end
 call('HSET', FLOW, 'tat', flow.tat, 'aged', flow.aged, 'past_offers', flow.past_offers, 'past_claims', flow.past_claims,
   'correction', flow.correction, 'exited_before', flow.exited_before, 'exit_rate', flow.exit_rate, 'exited_at', flow.exited_at)
+result[7] = tonumber(call('HGET', POLICY, 'version') or '0')
 return result
