@@ -108,7 +108,7 @@ func (s *Service) wire() error {
 	s.due = signJobs(schedule.Table(schedule.Deps{
 		Bookings: bookings, SweepHolds: claims.SweepLapsed, Metrics: s.metrics,
 		Lines:       schedule.Lines{Live: lines, Mirror: queuepg.New(s.pool)},
-		SoldOut:     schedule.SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Clock: clock.System{}},
+		SoldOut:     schedule.SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Moved: claims.Moved, Clock: clock.System{}},
 		OutboxLag:   func(ctx context.Context) (int, time.Duration, error) { return outbox.Lag(ctx, s.pool) },
 		QueueDepths: s.broker.Depths, Pending: bookingpg.New(s.pool).Pending,
 		Audit: s.audit, Prunes: s.prunes(),

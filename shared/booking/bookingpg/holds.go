@@ -223,6 +223,21 @@ func (c *Claims) Gone(ctx context.Context, showtimeID string) (int, error) {
 	return gone, err
 }
 
+// Moved returns the sales in which bookings were confirmed or cancelled after a mark,
+// which is a row of the ledger, and the next mark. A negative mark only asks for it.
+func (c *Claims) Moved(ctx context.Context, mark int64) (sales []string, next int64, err error) {
+	if mark <= 0 {
+		err := c.pool.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM ledger`).Scan(&next)
+		return nil, next, err
+	}
+	const q = `
+		SELECT greatest($1, coalesce(max(l.id), 0)), coalesce(array_agg(DISTINCT b.sale_id) FILTER (WHERE b.id IS NOT NULL), '{}')
+		FROM ledger l LEFT JOIN booking b ON b.id = l.booking_id AND l.entry = 'booking' AND l.to_state IN ('confirmed', 'cancelled')
+		WHERE l.id > $1`
+	err = c.pool.QueryRow(ctx, q, mark).Scan(&next, &sales)
+	return sales, next, err
+}
+
 // unavailable keeps our own errors; all others mean that Postgres does not answer.
 func unavailable(err error) error {
 	if err == nil || errs.KindOf(err) != errs.Internal {

@@ -63,7 +63,7 @@ func Table(d Deps) []run.Job {
 		{Name: "check_invariants", Every: 15 * time.Second, Timeout: time.Minute, Do: sweep(d.Bookings.Sweep)},
 		{Name: "measure_invariants", Every: 15 * time.Second, Everywhere: true, Do: invariants(d.Bookings.Violations, d.Metrics)},
 		{Name: "keep_lines", Every: time.Second, Do: d.Lines.keep},
-		{Name: "mark_sold_out", Every: time.Second, Do: d.SoldOut.mark},
+		{Name: "mark_sold_out", Every: time.Second, Do: d.SoldOut.look},
 		{Name: "write_audit_log", Every: time.Second, Do: d.Audit.Write},
 		{Name: "forget_audit_files", Every: time.Hour, Do: d.Audit.Forget},
 		{Name: "measure_outbox", Every: 5 * time.Second, Everywhere: true, Do: outboxLag(d.OutboxLag, d.Metrics)},

@@ -64,10 +64,12 @@ func TestSoldOutIsMarkedAndTakenBack(t *testing.T) {
 	if _, err := lines.Ensure(ctx, policy); err != nil {
 		t.Fatal(err)
 	}
-	job := SoldOut{Shop: shop, Line: lines, Gone: bookingpg.NewClaims(pool).Gone, Clock: clock.NewManual(time.Now())}
+	claims, now := bookingpg.NewClaims(pool), clock.NewManual(time.Now())
+	job := SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Moved: claims.Moved, Clock: now}
 	expect := func(step string, want bool) {
 		t.Helper()
-		if tally, err := job.mark(ctx); err != nil || tally.Selected != 1 || tally.Done != 1 {
+		now.Advance(everySale)
+		if tally, err := job.look(ctx); err != nil || tally.Selected != 1 || tally.Done != 1 {
 			t.Fatalf("%s: %+v, %v", step, tally, err)
 		}
 		shown, err := lines.Policy(ctx, sale.ID)
@@ -98,4 +100,61 @@ func TestSoldOutIsMarkedAndTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("two seats came back", false)
+}
+
+// Between its looks at everything, only sales in which something has moved cost
+// anything, and those are looked at twice.
+func TestOnlySalesThatMovedAreLookedAt(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	pool := pgtest.Pool(t)
+	client, prefix := backendtest.Redis(t)
+	shop, lines := cataloguepg.New(pool), queueredis.New(client, prefix, nil)
+	var sales []string
+	for range 2 {
+		sale, err := shop.CreateTestSale(ctx, catalogue.TestSale{Seats: 10, Price: 10_000, MaxSeatsPerAccount: 4, HoldSeconds: 300})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sales = append(sales, sale.ID)
+	}
+	claims, now := bookingpg.NewClaims(pool), clock.NewManual(time.Now())
+	job := SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Moved: claims.Moved, Clock: now}
+	look := func(step string, want int) {
+		t.Helper()
+		now.Advance(time.Second)
+		if tally, err := job.look(ctx); err != nil || tally.Selected != want || tally.Done != want {
+			t.Fatalf("%s: %+v, %v; want %d sales looked at", step, tally, err, want)
+		}
+	}
+	moves := func(booking, state string) {
+		t.Helper()
+		const q = `INSERT INTO ledger (booking_id, entry, to_state) VALUES ($1, 'booking', $2)`
+		if _, err := pool.Exec(ctx, q, booking, state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const booked = `
+		INSERT INTO booking (id, order_id, hold_id, account_id, email, name, locale, sale_id, performance_id, performance_title, venue_name,
+			showtime_id, starts_at, seat_count, seat_limit, price, discount, amount, state, pay_before, expires_at)
+		VALUES ('bkg-1', 'ord-1', 'hold-1', 'acc-1', '', '', 'ko', $1, '', '', '', $1, now(), 10, 10, 0, 0, 0, 'confirmed', now(), now())`
+	if _, err := pool.Exec(ctx, booked, sales[0]); err != nil {
+		t.Fatal(err)
+	}
+	moves("bkg-1", "pending_payment")
+	look("at first", 2)
+	look("nothing moved", 0)
+	claim(t, pool, sales[0], "sold", 0, 10)
+	look("nothing is said to have moved", 0)
+	moves("bkg-1", "pending_payment")
+	look("nothing that matters moved", 0)
+	moves("bkg-1", "confirmed")
+	look("one is sold out", 1)
+	if sale, err := shop.SalesOpenAt(ctx, now.Now()); err != nil || !sale[0].SoldOut || sale[1].SoldOut {
+		t.Errorf("sales = %+v, %v; want the first marked", sale, err)
+	}
+	look("the same once more", 1)
+	look("nothing moved any more", 0)
+	now.Advance(everySale)
+	look("everything again", 2)
 }
