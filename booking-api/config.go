@@ -40,7 +40,9 @@ type Config struct {
 	RefreshLifetime time.Duration `env:"REFRESH_LIFETIME" envDefault:"720h"` // of a refresh token that is not used
 
 	FailedLoginsPerMinute int `env:"FAILED_LOGINS_PER_MINUTE" envDefault:"10"` // of one account
-	SignUpsPerMinute      int `env:"SIGN_UPS_PER_MINUTE" envDefault:"600"`     // from one address
+	// FailedLoginsPerAddress is how many log-ins from one address may fail a minute, whatever the accounts.
+	FailedLoginsPerAddress int `env:"FAILED_LOGINS_PER_ADDRESS" envDefault:"600"`
+	SignUpsPerMinute       int `env:"SIGN_UPS_PER_MINUTE" envDefault:"600"` // from one address
 
 	TossClientKey string `env:"TOSS_CLIENT_KEY" envDefault:"test_ck_fairgate"` // opens the payment window
 	// TossWindowURL is the simulator's payment window; "off" for the real one, which the provider's script opens.
@@ -77,6 +79,7 @@ func (c *Config) Validate() error {
 	check(c.RefreshLifetime >= time.Minute, "REFRESH_LIFETIME: must be at least 1m")
 	check(c.PostgresConns > 0, "POSTGRES_CONNS: must be more than 0")
 	check(c.FailedLoginsPerMinute > 0, "FAILED_LOGINS_PER_MINUTE: must be more than 0")
+	check(c.FailedLoginsPerAddress > 0, "FAILED_LOGINS_PER_ADDRESS: must be more than 0")
 	check(c.SignUpsPerMinute > 0, "SIGN_UPS_PER_MINUTE: must be more than 0")
 	check(c.DrainDelay >= 0, "DRAIN_DELAY: must not be negative")
 	check(c.MaxStreams >= 0, "MAX_STREAMS: must not be negative")

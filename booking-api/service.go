@@ -94,7 +94,7 @@ func (s *Service) wire() error {
 	cfg, system := s.cfg, clock.System{}
 	shop := cataloguepg.New(s.pool)
 	accounts := account.New(accountpg.New(s.pool), password.NewHasher(), accountredis.New(s.redis, cfg.Redis.Prefix), account.Settings{
-		FailedLogins: cfg.FailedLoginsPerMinute, SignUps: cfg.SignUpsPerMinute, RefreshLifetime: cfg.RefreshLifetime,
+		FailedLogins: cfg.FailedLoginsPerMinute, FailedByAddress: cfg.FailedLoginsPerAddress, SignUps: cfg.SignUpsPerMinute, RefreshLifetime: cfg.RefreshLifetime,
 	})
 
 	holdKey, err := holdKey(cfg.HoldKey)
@@ -132,7 +132,9 @@ func (s *Service) wire() error {
 		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Streams: s.streams,
 		Clock: system, Log: s.log, Development: s.development(shop), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
 		TossClientKey: cfg.TossClientKey, PaymentWindowURL: cfg.paymentWindow(),
-		FailedLoginsLimit: cfg.FailedLoginsPerMinute, SignUpsLimit: cfg.SignUpsPerMinute,
+		Limits: map[string]int{
+			account.LimitLogIn: cfg.FailedLoginsPerMinute, account.LimitLogInAddress: cfg.FailedLoginsPerAddress, account.LimitSignUp: cfg.SignUpsPerMinute,
+		},
 	})
 	return web.Register(s.app, web.Options{Source: storefront{shop}, Now: system.Now, PaymentScriptOrigin: cfg.paymentScript()})
 }

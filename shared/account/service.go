@@ -59,6 +59,7 @@ type Limiter interface {
 // Settings of the service.
 type Settings struct {
 	FailedLogins    int           // a minute and account
+	FailedByAddress int           // log-ins that fail, a minute and address
 	SignUps         int           // a minute and address
 	RefreshLifetime time.Duration // of a refresh token that is not used
 }
@@ -86,8 +87,9 @@ const limitWindow = time.Minute
 
 // The names of the limits, as the extra "limit" of errs.ErrRateLimited gives them.
 const (
-	LimitLogIn  = "login"
-	LimitSignUp = "signup"
+	LimitLogIn        = "login"
+	LimitLogInAddress = "login_address"
+	LimitSignUp       = "signup"
 )
 
 // SignUp makes a fan's account. Errors: errs.ErrValidationFailed with the faulty
@@ -147,16 +149,20 @@ func (s *Service) take(ctx context.Context, name, who string, limit int) error {
 // LogIn checks a password and starts a log-in; it returns the account and its
 // first refresh token. Errors: ErrInvalidCredentials, the same and as slow
 // whether the e-mail is known or not; errs.ErrRateLimited after too many
-// failures for one e-mail.
-func (s *Service) LogIn(ctx context.Context, email, password string) (Account, string, error) {
+// failures for one e-mail, or from the caller's address for any.
+func (s *Service) LogIn(ctx context.Context, email, password, address string) (Account, string, error) {
 	email = strings.ToLower(email)
 	account, hash, err := s.store.ByEmail(ctx, email)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Account{}, "", err
 	}
+	if err := s.take(ctx, LimitLogInAddress, address, s.settings.FailedByAddress); err != nil {
+		return Account{}, "", err
+	}
 	if err := s.verify(ctx, email, hash, password, ErrInvalidCredentials); err != nil {
 		return Account{}, "", err
 	}
+	_ = s.limiter.Return(ctx, LimitLogInAddress+":"+address) // only failures count
 	token, digest := newRefreshToken()
 	return account, token, s.store.StartLogin(ctx, account.ID, digest, s.settings.RefreshLifetime)
 }

@@ -70,12 +70,11 @@ type Options struct {
 	Log          *slog.Logger
 	Development  Development
 
-	PublicURL         *url.URL      // what a fan's browser shows
-	RefreshLifetime   time.Duration // of the refresh cookie
-	TossClientKey     string
-	PaymentWindowURL  string // of the simulator's window; empty: the provider's script opens it
-	FailedLoginsLimit int    // as the accounts have them, for the RateLimit headers
-	SignUpsLimit      int
+	PublicURL        *url.URL      // what a fan's browser shows
+	RefreshLifetime  time.Duration // of the refresh cookie
+	TossClientKey    string
+	PaymentWindowURL string         // of the simulator's window; empty: the provider's script opens it
+	Limits           map[string]int // a minute, by name, as the accounts have them
 }
 
 type api struct {

@@ -102,7 +102,7 @@ func (a *api) signUp(ctx context.Context, in *signUpInput) (*accountOutput, erro
 }
 
 func (a *api) logIn(ctx context.Context, in *logInInput) (*tokensOutput, error) {
-	who, refresh, err := a.Accounts.LogIn(ctx, in.Body.Email, in.Body.Password)
+	who, refresh, err := a.Accounts.LogIn(ctx, in.Body.Email, in.Body.Password, of(ctx).clientIP)
 	if err != nil {
 		return nil, err
 	}

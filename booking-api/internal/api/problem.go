@@ -12,7 +12,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/fairgate/fairgate/shared/account"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
@@ -125,8 +124,7 @@ func (a *api) problem(ctx context.Context, err error) error {
 // describeLimit adds the RateLimit headers of the limit that was hit.
 func (a *api) describeLimit(p *Problem, e *errs.Error) {
 	name, _ := e.Extra["limit"].(string)
-	quota := map[string]int{account.LimitLogIn: a.FailedLoginsLimit, account.LimitSignUp: a.SignUpsLimit}[name]
 	wait := int(math.Ceil(e.RetryAfter.Seconds()))
-	p.headers.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=60", name, quota))
+	p.headers.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=60", name, a.Limits[name]))
 	p.headers.Set("RateLimit", fmt.Sprintf("%q;r=0;t=%d", name, wait))
 }

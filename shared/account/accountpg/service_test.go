@@ -27,7 +27,7 @@ func newService(t *testing.T) (*account.Service, *pgxpool.Pool) {
 	pool := pgtest.Pool(t)
 	client, prefix := backendtest.Redis(t)
 	return account.New(accountpg.New(pool), password.NewHasher(), accountredis.New(client, prefix),
-		account.Settings{FailedLogins: 10, SignUps: 600, RefreshLifetime: time.Hour}), pool
+		account.Settings{FailedLogins: 10, FailedByAddress: 600, SignUps: 600, RefreshLifetime: time.Hour}), pool
 }
 
 func signUp(t *testing.T, s *account.Service, email string) account.Account {
@@ -102,7 +102,7 @@ func TestLogInDoesNotTellWhetherTheEmailExists(t *testing.T) {
 	s, _ := newService(t)
 	ctx := context.Background()
 	a := signUp(t, s, "a@b.test")
-	got, token, err := s.LogIn(ctx, "A@b.test", goodPassword)
+	got, token, err := s.LogIn(ctx, "A@b.test", goodPassword, "127.0.0.1")
 	if err != nil || got.ID != a.ID || token == "" {
 		t.Fatalf("%+v, %q, %v", got, token, err)
 	}
@@ -112,7 +112,7 @@ func TestLogInDoesNotTellWhetherTheEmailExists(t *testing.T) {
 	for round := 0; round < 5 || round < 9 && (ratio < 0.5 || ratio > 2); round++ { // the fastest are those that nothing disturbed
 		for email := range fastest {
 			start := time.Now()
-			_, _, err := s.LogIn(ctx, email, "wrong-Pass1")
+			_, _, err := s.LogIn(ctx, email, "wrong-Pass1", "127.0.0.1")
 			fastest[email] = min(fastest[email], time.Since(start))
 			answers = append(answers, fmt.Sprint(err))
 		}
@@ -133,7 +133,7 @@ func TestFailedLogInsAreLimitedEvenInParallel(t *testing.T) {
 	s, _ := newService(t)
 	signUp(t, s, "a@b.test")
 	for range 12 { // successes do not count
-		if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword); err != nil {
+		if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword, "127.0.0.1"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestFailedLogInsAreLimitedEvenInParallel(t *testing.T) {
 	results := make(chan error, 30)
 	for range cap(results) {
 		wg.Go(func() {
-			_, _, err := s.LogIn(context.Background(), "a@b.test", "wrong-Pass1")
+			_, _, err := s.LogIn(context.Background(), "a@b.test", "wrong-Pass1", "127.0.0.1")
 			results <- err
 		})
 	}
@@ -161,7 +161,7 @@ func TestFailedLogInsAreLimitedEvenInParallel(t *testing.T) {
 	if wrong != 10 || limited != 20 {
 		t.Errorf("%d tried, %d limited; want 10, 20", wrong, limited)
 	}
-	if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword); !errors.Is(err, errs.ErrRateLimited) {
+	if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword, "127.0.0.1"); !errors.Is(err, errs.ErrRateLimited) {
 		t.Errorf("the right password after the limit: %v", err)
 	}
 }
@@ -170,7 +170,7 @@ func TestSignUpsAreLimitedByAddress(t *testing.T) {
 	t.Parallel()
 	client, prefix := backendtest.Redis(t)
 	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix),
-		account.Settings{FailedLogins: 10, SignUps: 2, RefreshLifetime: time.Hour})
+		account.Settings{FailedLogins: 10, FailedByAddress: 3, SignUps: 2, RefreshLifetime: time.Hour})
 	for i, address := range []string{"10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1"} {
 		n := account.NewAccount{Email: fmt.Sprintf("a%d@b.test", i), Password: goodPassword, Name: "a"}
 		if _, err := s.SignUp(context.Background(), n, address); errors.Is(err, errs.ErrRateLimited) != (i == 3) {
@@ -179,12 +179,40 @@ func TestSignUpsAreLimitedByAddress(t *testing.T) {
 	}
 }
 
+func TestFailedLogInsAreLimitedByAddress(t *testing.T) {
+	t.Parallel()
+	client, prefix := backendtest.Redis(t)
+	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix),
+		account.Settings{FailedLogins: 10, FailedByAddress: 3, SignUps: 600, RefreshLifetime: time.Hour})
+	signUp(t, s, "a@b.test")
+	logIn := func(email, password, address string) error {
+		_, _, err := s.LogIn(context.Background(), email, password, address)
+		return err
+	}
+	for range 5 { // successes do not count
+		if err := logIn("a@b.test", goodPassword, "10.0.0.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 { // each at another account
+		if err := logIn(fmt.Sprintf("b%d@b.test", i), goodPassword, "10.0.0.1"); !errors.Is(err, account.ErrInvalidCredentials) {
+			t.Errorf("guess %d: %v", i, err)
+		}
+	}
+	if err := logIn("a@b.test", goodPassword, "10.0.0.1"); !errors.Is(err, errs.ErrRateLimited) || errs.From(err).Extra["limit"] != account.LimitLogInAddress {
+		t.Errorf("after the last guess: %v", err)
+	}
+	if err := logIn("a@b.test", goodPassword, "10.0.0.2"); err != nil {
+		t.Errorf("from another address: %v", err)
+	}
+}
+
 func TestRefreshRotatesAndReuseRevokesTheFamily(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
 	ctx := context.Background()
 	a := signUp(t, s, "a@b.test")
-	_, first, err := s.LogIn(ctx, "a@b.test", goodPassword)
+	_, first, err := s.LogIn(ctx, "a@b.test", goodPassword, "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +226,7 @@ func TestRefreshRotatesAndReuseRevokesTheFamily(t *testing.T) {
 	if _, _, err := s.Refresh(ctx, second); !errors.Is(err, account.ErrRefreshInvalid) {
 		t.Errorf("the family lives on after a reuse: %v", err)
 	}
-	_, fresh, err := s.LogIn(ctx, "a@b.test", goodPassword)
+	_, fresh, err := s.LogIn(ctx, "a@b.test", goodPassword, "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +253,7 @@ func TestLogOutDeletionAndExpiryEndRefreshing(t *testing.T) {
 			t.Parallel()
 			s, pool := newService(t)
 			a := signUp(t, s, "a@b.test")
-			_, token, err := s.LogIn(context.Background(), "a@b.test", goodPassword)
+			_, token, err := s.LogIn(context.Background(), "a@b.test", goodPassword, "127.0.0.1")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -272,7 +300,7 @@ func TestSeedIsIdempotent(t *testing.T) {
 			t.Errorf("seeding %d: %d, %v", i+1, n, err)
 		}
 	}
-	a, _, err := s.LogIn(ctx, "admin@fairgate.test", accountpg.DevelopmentPassword)
+	a, _, err := s.LogIn(ctx, "admin@fairgate.test", accountpg.DevelopmentPassword, "127.0.0.1")
 	if err != nil || a.Role != account.Admin {
 		t.Errorf("%+v, %v", a, err)
 	}
