@@ -15,7 +15,7 @@ import (
 
 const (
 	faultsFolder = "test-faults"
-	faultsBase   = testPortBase + 200 // where "make test" does not look first
+	faultsBase   = testPortBase + 2000 // where "make test" does not look
 )
 
 // faultTests runs the tests under faults. They start, kill and restart the parts of
