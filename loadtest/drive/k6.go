@@ -87,11 +87,12 @@ func (j job) run(ctx context.Context, k6 string, out io.Writer) error {
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("starting k6: %w", err)
 	}
-	faults := tellFaults(complaints, log, out)
-	if faults == 0 {
+	told := tellFaults(complaints, log, out)
+	err = command.Wait()
+	if told == 0 && err == nil {
 		_ = os.Remove(j.log)
 	}
-	return command.Wait()
+	return err
 }
 
 // tellFaults copies k6's complaints to the log, shows the first of them and returns
