@@ -15,7 +15,7 @@ import (
 // change is a row of the ledger as the audit log tells it. It has no name, no address
 // and nothing that a fan has typed.
 type change struct {
-	ID        int64     `json:"id"` // of the ledger; a second line with it says the same
+	ID        int64     `json:"id,string"` // of the ledger; a second line with it says the same; text, as shippers want it
 	Kind      string    `json:"kind"`
 	At        time.Time `json:"at"`
 	Actor     string    `json:"actor"`      // "account:acc-…", "queue:…", "job:…"

@@ -25,7 +25,7 @@ func (h *house) by(actor, requestID string) context.Context {
 
 // change is what the test reads of a line.
 type change struct {
-	ID                                 int64
+	ID                                 int64 `json:",string"`
 	Kind, Change, From, To             string
 	Actor, Account, Booking, RequestID string
 	Amount, Price                      int64
