@@ -125,7 +125,23 @@ func (b *Bench) connect(ctx context.Context) error {
 	if b.db, err = pgxpool.New(ctx, b.System.postgres()); err != nil {
 		return err
 	}
-	return errors.Join(b.redis.Ping(ctx).Err(), b.db.Ping(ctx))
+	return errors.Join(b.redis.Ping(ctx).Err(), b.db.Ping(ctx), b.reachesAPI(ctx))
+}
+
+// reachesAPI waits until the gateway hands requests on: while the API was starting it
+// may have learned not to.
+func (b *Bench) reachesAPI(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		_, err := fetch(ctx, "GET", b.url("/v1/performances?limit=1"), nil)
+		if err == nil {
+			return nil
+		}
+		if pause(ctx, 250*time.Millisecond) != nil {
+			return err
+		}
+	}
 }
 
 func (b *Bench) measure(ctx context.Context, r row) Result {

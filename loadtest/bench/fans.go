@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +21,10 @@ type fan struct {
 }
 
 func (f *fan) headers(more ...header) []header {
-	all := append([]header{{"Authorization", "Bearer " + f.token}}, more...)
+	all := slices.Clone(more)
+	if f.token != "" {
+		all = append(all, header{"Authorization", "Bearer " + f.token})
+	}
 	if f.place != "" {
 		all = append(all, header{"Place-Token", f.place})
 	}

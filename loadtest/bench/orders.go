@@ -66,6 +66,16 @@ func measureOrders(ctx context.Context, b *Bench) (Outcome, error) {
 	o.add("p99", p99ms(s), "ms")
 	o.add("last mail after the last order", drained.Seconds(), "s")
 	o.add("failed orders", float64(s.Failed), "")
+	if b.K6 == "" {
+		b.say("k6 is not built, so its figure is missing; make load builds it")
+		return o, nil
+	}
+	byK6, err := b.k6Orders(ctx)
+	if err != nil {
+		b.say("k6: %v", err)
+		return o, nil
+	}
+	o.add("with k6 as the generator", byK6, "/s")
 	return o, nil
 }
 
