@@ -279,12 +279,8 @@ func (b *Bench) admin(ctx context.Context) (string, error) {
 	return session.Token, err
 }
 
-// operate sends a request of an operator about a line.
-func (b *Bench) operate(ctx context.Context, method, path, body string) error {
-	token, err := b.admin(ctx)
-	if err != nil {
-		return err
-	}
+// operate sends an operator's request about a line.
+func (b *Bench) operate(ctx context.Context, token, method, path, body string) error {
 	r, err := http.NewRequestWithContext(ctx, method, b.url("/v1/admin/queues/"+path), strings.NewReader(body))
 	if err != nil {
 		return err
@@ -296,7 +292,11 @@ func (b *Bench) operate(ctx context.Context, method, path, body string) error {
 }
 
 func (b *Bench) command(ctx context.Context, lineID, verb string) error {
-	return b.operate(ctx, "POST", lineID+"/"+verb, "{}")
+	token, err := b.admin(ctx)
+	if err != nil {
+		return err
+	}
+	return b.operate(ctx, token, "POST", lineID+"/"+verb, "{}")
 }
 
 // unique makes a name that no earlier row or round had.

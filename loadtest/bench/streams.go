@@ -80,13 +80,17 @@ func measureStreams(ctx context.Context, b *Bench) (Outcome, error) {
 // updateAll changes the line's message a few times and returns how long the slowest
 // change took to reach the last stream.
 func (b *Bench) updateAll(ctx context.Context, lineID string, a *audience) (time.Duration, error) {
+	token, err := b.admin(ctx)
+	if err != nil {
+		return 0, err
+	}
 	var slowest time.Duration
 	for n := range streamUpdates {
 		mark := fmt.Sprintf("notice-%d-%d", n, time.Now().UnixMilli())
 		reached := a.expect(mark)
 		patch := fmt.Sprintf(`{"message":{"en":%q}}`, mark)
 		start := time.Now()
-		if err := b.operate(ctx, "PATCH", lineID, patch); err != nil {
+		if err := b.operate(ctx, token, "PATCH", lineID, patch); err != nil {
 			return 0, err
 		}
 		for reached.Load() < openStreams {
