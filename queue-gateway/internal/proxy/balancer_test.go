@@ -8,10 +8,11 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
-// The answers of a load balancer that has no server to ask are no answers.
-func TestALoadBalancerWithoutServersIsADeadUpstream(t *testing.T) {
+// A load balancer that has no server to ask is a dead upstream; one that lost the
+// server it asked may have others.
+func TestWhatALoadBalancerAnswersItselfIsNoAnswer(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
+	for status, healthy := range map[int]bool{http.StatusServiceUnavailable: false, http.StatusBadGateway: true, http.StatusGatewayTimeout: true} {
 		upstream := backend(t, func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "<html>no server</html>", status)
 		})
@@ -22,8 +23,8 @@ func TestALoadBalancerWithoutServersIsADeadUpstream(t *testing.T) {
 				t.Errorf("the balancer says %d, the caller hears %d %s", status, response.StatusCode, text)
 			}
 		}
-		if p.Healthy() {
-			t.Errorf("the breaker is still closed after three times %d", status)
+		if p.Healthy() != healthy {
+			t.Errorf("after three times %d: healthy %v", status, p.Healthy())
 		}
 	}
 }

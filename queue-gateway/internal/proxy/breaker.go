@@ -91,7 +91,9 @@ func (b *breaker) do(request *http.Request, send func(*http.Request) (*http.Resp
 		}
 		if err == nil && isFromInFront(response) {
 			_ = response.Body.Close()
-			b.unreached.Add(1)
+			if response.StatusCode == http.StatusServiceUnavailable { // else it reached one of several
+				b.unreached.Add(1)
+			}
 			return nil, errInFront
 		}
 		b.unreached.Store(0)
@@ -129,8 +131,9 @@ func outcomeOf(err error) string {
 	return "unreached"
 }
 
-// isFromInFront reports whether nobody but a load balancer was reached: it has no
-// server to ask, and its answers lack the request id that the upstream always sends.
+// isFromInFront reports whether a load balancer answered in place of the upstream,
+// because it has no server, or the server's connection broke: its answers lack the
+// request id that the upstream always sends.
 func isFromInFront(r *http.Response) bool {
 	switch r.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
