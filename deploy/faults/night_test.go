@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,7 +197,7 @@ func (n *night) finish() {
 	ended := time.Now()
 	left := n.awaitDrained()
 	delivered := time.Since(ended)
-	violations := append(left, n.judge()...)
+	violations := slices.Concat(left, n.judge())
 	asked, failures := n.door.failed()
 	var named []string
 	for _, what := range sortedKeys(failures) {

@@ -32,6 +32,7 @@ func TestTheWaitingPageStaysCalm(t *testing.T) {
 
 	site.crash(t, "booking-api-1")
 	site.crash(t, "booking-api-2")
+	eventually(t, "both gateways pause the line", time.Minute, func() bool { return site.isPaused(n.waiting[0].sale.SaleID) })
 	fan.watch(t, 8*time.Second, "apis-away")
 	site.start(t, "booking-api-1")
 	site.start(t, "booking-api-2")
@@ -45,8 +46,22 @@ func TestTheWaitingPageStaysCalm(t *testing.T) {
 	for _, violation := range judgePage(did) {
 		t.Error(violation)
 	}
+	if !slices.Contains(did.Screens, "paused") {
+		t.Errorf("without the booking API the page showed only %v", did.Screens)
+	}
 	n.report(fmt.Sprintf("a browser showed the screens %v, %d navigations", slices.Compact(did.Screens), did.Navigations))
 	n.finish()
+}
+
+// isPaused reports whether every gateway shows the line as paused.
+func (s *system) isPaused(sale string) bool {
+	for _, gateway := range s.ports().Instances {
+		var line struct{ State string }
+		if err := fetch(url(gateway.Gateway, "/v1/queues/"+sale), &line); err != nil || line.State != "paused" {
+			return false
+		}
+	}
+	return true
 }
 
 // conduct is what the page did while it was watched.
