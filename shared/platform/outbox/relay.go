@@ -28,7 +28,7 @@ type Event struct {
 // Origin says where an event comes from: the transaction that stored it knows, if it
 // was begun by audit.Transactions.
 type Origin struct {
-	RequestID   string // of the request that caused it, or ""
+	RequestID   string // of the request that caused it; else the envelope's; or ""
 	Traceparent string // of the trace it belongs to, or ""
 }
 
@@ -258,7 +258,7 @@ type row struct {
 
 func take(ctx context.Context, tx pgx.Tx) ([]row, error) {
 	const q = `
-		SELECT id, event_id, type, payload::text, request_id, traceparent
+		SELECT id, event_id, type, payload::text, coalesce(nullif(request_id, ''), payload->>'request_id', ''), traceparent
 		FROM outbox
 		WHERE not_before <= now()
 		ORDER BY id
