@@ -20,8 +20,9 @@ const (
 // leaves with all others as soon as a pipeline comes back. All other commands, and
 // the Eval to which redis.Script falls back, go as they always do.
 //
-// A call fails alone: by Redis's own answer to it, or when its context ends, after
-// which the script may still run. Only a broken connection fails a whole pipeline.
+// A call fails alone: by Redis's own answer to it, or when its context ends; then
+// the script runs only if it is on its way already. Only a broken connection fails a
+// whole pipeline.
 type Coalescer struct {
 	redis.UniversalClient
 
@@ -32,6 +33,7 @@ type Coalescer struct {
 
 // flight is one call: command and done are the lane's until done is closed.
 type flight struct {
+	ctx     context.Context // the caller's
 	command *redis.Cmd
 	done    chan struct{}
 }
@@ -43,7 +45,7 @@ func NewCoalescer(client redis.UniversalClient) *Coalescer {
 
 // EvalSha implements redis.Scripter.
 func (c *Coalescer) EvalSha(ctx context.Context, sha1 string, keys []string, args ...any) *redis.Cmd {
-	f := &flight{command: evalSha(sha1, keys, args), done: make(chan struct{})}
+	f := &flight{ctx: ctx, command: evalSha(sha1, keys, args), done: make(chan struct{})}
 	c.enter(f)
 	select {
 	case <-f.done:
@@ -106,7 +108,9 @@ func (c *Coalescer) send(batch []*flight) {
 	defer cancel()
 	pipeline := c.Pipeline()
 	for _, f := range batch {
-		_ = pipeline.Process(ctx, f.command)
+		if f.ctx.Err() == nil { // nobody would know of a hold that is taken now
+			_ = pipeline.Process(ctx, f.command)
+		}
 	}
 	_, _ = pipeline.Exec(ctx) // each command has its own error
 	for _, f := range batch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -134,6 +135,9 @@ func TestACallerWhoGoesLeavesTheOthersAlone(t *testing.T) {
 		t.Errorf("the caller who went: %v", err)
 	}
 	finish()
+	if want := []int{1, 1, 10}; !slices.Equal(g.sizes, want) {
+		t.Errorf("pipelines of %v commands, want %v: the script of a caller who has gone is not sent", g.sizes, want)
+	}
 }
 
 func TestAFailingCallFailsAlone(t *testing.T) {
