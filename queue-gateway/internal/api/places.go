@@ -90,9 +90,6 @@ func (a *API) joinAs(c *fiber.Ctx, policy queue.Policy, subject string) (queue.P
 	if err := httpd.Spend(c, a.joins, httpd.ClientIP(c)); err != nil {
 		return queue.Place{}, "", false, err
 	}
-	if err := httpd.Spend(c, a.ownJoins, subject); err != nil {
-		return queue.Place{}, "", false, err
-	}
 	if policy.Challenge != "" {
 		return queue.Place{}, "", false, queue.ErrChallengeRequired.With("challenge", policy.Challenge)
 	}
@@ -110,14 +107,15 @@ func (a *API) joinAs(c *fiber.Ctx, policy queue.Policy, subject string) (queue.P
 }
 
 // subject returns who joins: the account that the Bearer names, or the browser
-// that the place token names, or a browser not seen before.
+// that the place token names, or a browser not seen before. It limits how often one
+// who is known may join; to remember every new browser would only cost memory.
 func (a *API) subject(c *fiber.Ctx, policy queue.Policy) (string, error) {
 	if policy.Identity == queue.ByAccount {
 		who, err := a.account(c)
 		if err != nil {
 			return "", err
 		}
-		return who.Subject, nil
+		return who.Subject, httpd.Spend(c, a.ownJoins, who.Subject)
 	}
 	token, fromCookie := c.Get(headerPlace), false
 	if token == "" {
@@ -132,7 +130,7 @@ func (a *API) subject(c *fiber.Ctx, policy queue.Policy) (string, error) {
 			return "", err
 		}
 	}
-	return ref.Subject, nil
+	return ref.Subject, httpd.Spend(c, a.ownJoins, ref.Subject)
 }
 
 // place is GET /v1/queues/{sale}/places/me.
