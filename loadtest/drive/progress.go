@@ -4,8 +4,31 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 )
+
+// console is where k6, its complaints and the progress all write.
+type console struct {
+	mu       sync.Mutex
+	out      io.Writer
+	terminal bool // lines can be written over
+}
+
+func newConsole(out io.Writer) *console {
+	file, ok := out.(*os.File)
+	if !ok {
+		return &console{out: out}
+	}
+	info, err := file.Stat()
+	return &console{out: out, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
+}
+
+func (c *console) Write(text []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.Write(text)
+}
 
 // progress is one line that is written over on a terminal, and one every few
 // seconds elsewhere.
@@ -16,7 +39,7 @@ type progress struct {
 
 const quietly = 5 * time.Second // between lines, where they cannot be written over
 
-func (p *progress) show(out io.Writer, now point) {
+func (p *progress) show(out *console, now point) {
 	rate := float64(now.Requests-p.last.Requests) / max(0.001, (now.At-p.last.At).Seconds())
 	recent := quantile(p.last.between(now), 0.95)
 	text := fmt.Sprintf("%4.0f s  %d fans on their way, %d at an end (%d bought)  %.0f requests/s", now.At.Seconds(), now.Started-now.Ended, now.Ended, now.Bought, rate)
@@ -27,29 +50,20 @@ func (p *progress) show(out io.Writer, now point) {
 		text += fmt.Sprintf("  ERRORS %d", now.Errors)
 	}
 	p.last = now
-	if isTerminal(out) || now.At-p.shownAt >= quietly {
+	if out.terminal || now.At-p.shownAt >= quietly {
 		p.shownAt = now.At
 		p.line(out, text, false)
 	}
 }
 
 // line shows text; the final one stays.
-func (p *progress) line(out io.Writer, text string, final bool) {
+func (p *progress) line(out *console, text string, final bool) {
 	switch {
-	case isTerminal(out) && final:
+	case out.terminal && final:
 		_, _ = fmt.Fprintf(out, "\r%-100s\n", text)
-	case isTerminal(out):
+	case out.terminal:
 		_, _ = fmt.Fprintf(out, "\r%-100s", text)
 	default:
 		_, _ = fmt.Fprintln(out, text)
 	}
-}
-
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -33,7 +33,7 @@ func Run(ctx context.Context, set Settings, out io.Writer) (Verdict, error) {
 		return Verdict{}, &SettingsError{err}
 	}
 	begin := time.Now()
-	r := &run{set: set, of: of, out: out, begin: begin, id: of.name + "-" + begin.UTC().Format("20060102-150405")}
+	r := &run{set: set, of: of, out: newConsole(out), begin: begin, id: of.name + "-" + begin.UTC().Format("20060102-150405")}
 	if err := os.MkdirAll(set.Out, 0o755); err != nil {
 		return Verdict{}, err
 	}
@@ -60,7 +60,7 @@ func Run(ctx context.Context, set Settings, out io.Writer) (Verdict, error) {
 type run struct {
 	set   Settings
 	of    scenario
-	out   io.Writer
+	out   *console
 	begin time.Time
 	id    string
 
