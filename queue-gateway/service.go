@@ -96,6 +96,7 @@ func (s *Service) wireRoutes() error {
 	s.front = queueredis.NewFront(store, s.log, system)
 	held := func() bool { return !s.proxy.Healthy() }
 	s.front.HoldWhile(held)
+	s.ready = append(s.ready, httpd.Check{Name: "lines", Probe: s.front.Ready})
 	s.lines = newLines(s.front, held, newPromises(system, s.metrics))
 	routes, err := api.New(api.Config{
 		Lines: s.lines, Operator: operator{store, s.front},

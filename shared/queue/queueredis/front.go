@@ -37,6 +37,7 @@ type Front struct {
 	mu    sync.RWMutex
 	lines map[string]*line
 	known atomic.Bool // whether the list of lines was ever read
+	whole atomic.Bool // whether each line of that list was then asked for once
 	told  chan struct{}
 	held  func() bool // may be nil
 }
@@ -57,6 +58,7 @@ type line struct {
 	marks  marks
 	answer answers
 	pace   pace
+	asked  atomic.Bool // once, whatever came of it
 }
 
 // view is a line as it was at the last copy.
@@ -77,7 +79,7 @@ func (f *Front) Run(ctx context.Context) error {
 	for {
 		if sales, err := f.store.Lines(ctx); err == nil {
 			f.keepOnly(sales, started)
-			f.known.Store(true)
+			f.learn(sales)
 			for _, sale := range sales {
 				if started[sale] == nil {
 					lineCtx, stop := context.WithCancel(ctx)
@@ -92,6 +94,35 @@ func (f *Front) Run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// learn notes which lines there are, before any of them has been copied: until then
+// they cannot be told of, which is not the same as that there is no such line.
+func (f *Front) learn(sales []string) {
+	for _, sale := range sales {
+		f.lineOrNew(sale)
+	}
+	f.known.Store(true)
+}
+
+// Ready fails with ErrUnavailable until the lines that there were at the start have
+// been asked for; a gateway that takes fans earlier could not tell them anything.
+func (f *Front) Ready(context.Context) error {
+	if f.whole.Load() {
+		return nil
+	}
+	if !f.known.Load() {
+		return queue.ErrUnavailable
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for _, l := range f.lines {
+		if !l.asked.Load() {
+			return queue.ErrUnavailable
+		}
+	}
+	f.whole.Store(true)
+	return nil
 }
 
 func (f *Front) keepOnly(sales []string, started map[string]context.CancelFunc) {
@@ -112,6 +143,7 @@ func (f *Front) runLine(ctx context.Context, sale string) {
 	failing := false
 	for n := 0; ; n++ {
 		err := f.beat(ctx, sale, n)
+		f.lineOrNew(sale).asked.Store(true)
 		switch failed := err != nil && ctx.Err() == nil; {
 		case failed && !failing:
 			f.log.WarnContext(ctx, "line does not move", "sale", sale, "error", err)
