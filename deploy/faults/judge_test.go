@@ -39,8 +39,8 @@ func (n *night) judge() []string {
 	if bought := int(n.bought.Load()); bought != report.Bookings {
 		all = append(all, fmt.Sprintf("%d fans were told that they bought, but %d bookings are confirmed", bought, report.Bookings))
 	}
-	all = append(all, judgeOutcomes("who wanted to buy", n.outcome)...)
-	all = append(all, judgeOutcomes("who only waited", n.lost)...)
+	all = append(all, judgeOutcomes("who wanted to buy", n.outcome, n.forgive)...)
+	all = append(all, judgeOutcomes("who only waited", n.lost, nil)...)
 	_, failures := n.door.failed()
 	all = append(all, judgeFailures(failures)...)
 	for _, f := range slices.Concat(n.crowd, n.waiting) {
@@ -178,10 +178,10 @@ func judgeQueues(queues []queueDepth) []string {
 }
 
 // judgeOutcomes groups what fans were not to meet.
-func judgeOutcomes(who string, outcomes []error) []string {
+func judgeOutcomes(who string, outcomes []error, forgive error) []string {
 	counts := map[string]int{}
 	for _, err := range outcomes {
-		if err != nil && !errors.Is(err, errSoldOut) {
+		if err != nil && !errors.Is(err, errSoldOut) && (forgive == nil || !errors.Is(err, forgive)) {
 			counts[err.Error()]++
 		}
 	}

@@ -48,6 +48,7 @@ type night struct {
 	crowd   []*fan
 	bought  atomic.Int64
 	outcome []error // of each of the crowd
+	forgive error   // an outcome that is no broken promise on this night; nil: none
 	done    chan struct{}
 
 	waiting []*fan

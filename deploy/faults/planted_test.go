@@ -63,9 +63,11 @@ func TestPlantedMessageViolationsAreFound(t *testing.T) {
 }
 
 func TestPlantedOutcomesAreFound(t *testing.T) {
-	expect(t, "as it should be", judgeOutcomes("x", []error{nil, errSoldOut}), "")
-	expect(t, "gave up", judgeOutcomes("x", []error{outOfTime{"hold"}, outOfTime{"hold"}}), "2 fans x: no answer to hold")
-	expect(t, "broken off", judgeOutcomes("x", []error{errors.New("hold was answered 403")}), "1 fans x: hold was answered 403")
+	expect(t, "as it should be", judgeOutcomes("x", []error{nil, errSoldOut}, nil), "")
+	expect(t, "forgiven", judgeOutcomes("x", []error{errTooLate}, errTooLate), "")
+	expect(t, "not forgiven", judgeOutcomes("x", []error{errTooLate}, nil), "could not be paid again")
+	expect(t, "gave up", judgeOutcomes("x", []error{outOfTime{"hold"}, outOfTime{"hold"}}, nil), "2 fans x: no answer to hold")
+	expect(t, "broken off", judgeOutcomes("x", []error{errors.New("hold was answered 403")}, errTooLate), "1 fans x: hold was answered 403")
 }
 
 func TestPlantedFailuresAreFound(t *testing.T) {

@@ -39,6 +39,7 @@ func TestTheProviderMisbehaves(t *testing.T) {
 // rows are back-dated. Their looks have become rare by then.
 func TestAnHourWithoutTheProvider(t *testing.T) {
 	n := openNight(t, usual)
+	n.forgive = errTooLate // the hour has passed for their time to pay, too
 	n.whenSold(0.2)
 	site.roads["provider"].spoil(t, trouble{"timeout", map[string]int{"timeout": 0}})
 	const unknown = `SELECT count(*) FROM payment p JOIN booking b ON b.id = p.booking_id WHERE b.sale_id = $1 AND p.state = 'unknown'`

@@ -165,6 +165,8 @@ func (f *fan) pay(o order) error {
 	}
 }
 
+var errTooLate = errors.New("an order that was declined could not be paid again")
+
 // approve is what the fan does in the provider's window.
 func (f *fan) approve(o order) (paymentKey string, err error) {
 	raw, err := json.Marshal(map[string]any{"order_id": o.OrderID, "amount": o.Amount, "method": "카드"})
@@ -194,6 +196,9 @@ func (f *fan) confirm(o order, paymentKey string) (declined bool, err error) {
 		var state struct {
 			BookingState string `json:"booking_state"`
 			PaymentState string `json:"payment_state"`
+		}
+		if a.code() == "booking_not_payable" {
+			return false, errTooLate
 		}
 		if a.status != http.StatusOK && a.status != http.StatusAccepted || a.read(&state) != nil {
 			return false, unclear("confirm", a)
