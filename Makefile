@@ -18,7 +18,7 @@ stack-command:
 	@GOBIN="$(CURDIR)/.run/bin" go install -buildvcs=false ./deploy/stack/cmd/stack
 
 .PHONY: up
-up: stack-command ## start everything: backends, services, simulators; prints where they are
+up: stack-command ## start everything: backends, services, simulators; prints where they are; OBSERVE=1 adds Prometheus and Alertmanager
 	@$(STACK) up
 
 .PHONY: down
@@ -64,6 +64,10 @@ test-faults: stack-command ## kill, stop and cut parts of a system while halls a
 .PHONY: test-load
 test-load: $(K6) stack-command ## run every load scenario, tiny, against a system of its own
 	@K6="$(CURDIR)/$(K6)" $(STACK) test -load
+
+.PHONY: test-observe
+test-observe: stack-command ## start a system with Prometheus and Alertmanager, break it, and wait for the alert's post
+	@$(STACK) test -observe
 
 .PHONY: test-env
 test-env: stack-command ## start backends for tests by hand: eval "$$(make -s test-env)"; ended by make down

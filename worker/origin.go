@@ -16,7 +16,7 @@ func (s *Service) auditLog() *audit.Log {
 	return audit.New(audit.Options{
 		DB: s.pool, Source: bookingpg.Audit, Cursor: "ledger",
 		Folder: audit.Folder{Path: s.cfg.AuditDir, Retention: s.cfg.AuditRetention},
-		Now:    time.Now, Log: s.log, Metrics: s.metrics,
+		Now:    time.Now, Log: s.log, Metrics: s.metrics, Kinds: []string{"booking", "payment"},
 	})
 }
 

@@ -33,7 +33,10 @@ func load(t *testing.T, text []byte) (*types.Project, error) {
 		WorkingDir:  root,
 		ConfigFiles: []types.ConfigFile{{Filename: "docker-compose.yml", Content: text}},
 		Environment: types.Mapping{},
-	}, func(o *loader.Options) { o.SetProjectName("fairgate", true) })
+	}, func(o *loader.Options) {
+		o.SetProjectName("fairgate", true)
+		o.Profiles = []string{"observe"}
+	})
 }
 
 func composeFile(t *testing.T) []byte {
@@ -51,12 +54,36 @@ func TestComposeFileDescribesTheWholeSystem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"booking-api", "catcher", "migrate", "postgres", "queue-gateway", "rabbitmq", "redis", "seed", "toss-sim", "worker"}
+	want := []string{"alertmanager", "booking-api", "catcher", "grafana", "migrate", "postgres", "prometheus", "queue-gateway", "rabbitmq", "redis", "seed", "toss-sim", "worker"}
 	if got := slices.Sorted(maps.Keys(project.Services)); !slices.Equal(got, want) {
 		t.Errorf("services %v, want %v", got, want)
 	}
 	for _, fault := range faults(t, project) {
 		t.Error(fault)
+	}
+}
+
+// TestWhatWatchesComesOnlyWhenAskedFor looks at the profiles, and that what is mounted
+// is there.
+func TestWhatWatchesComesOnlyWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	project, err := load(t, composeFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, service := range project.Services {
+		watches := slices.Contains([]string{"prometheus", "alertmanager", "grafana"}, name)
+		if watches != slices.Contains(service.Profiles, "observe") {
+			t.Errorf("%s has the profiles %v", name, service.Profiles)
+		}
+		for _, volume := range service.Volumes {
+			if volume.Type != types.VolumeTypeBind {
+				continue
+			}
+			if _, err := os.Stat(volume.Source); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	}
 }
 
@@ -182,7 +209,7 @@ func environmentFaults(t *testing.T, service types.ServiceConfig) []string {
 // portFaults compares what is published with the ports of "make up".
 func portFaults(service types.ServiceConfig) []string {
 	p := stack.PortsFrom(stack.DefaultPortBase)
-	known := []int{p.Gateway, p.API, p.Toss, p.Catcher, p.Postgres, p.Redis, p.RabbitMQ, p.RabbitMQUI}
+	known := []int{p.Gateway, p.API, p.Toss, p.Catcher, p.Postgres, p.Redis, p.RabbitMQ, p.RabbitMQUI, p.RabbitMQMetrics, p.Prometheus, p.Alertmanager, p.Grafana}
 	var found []string
 	for _, port := range service.Ports {
 		if port.HostIP != "127.0.0.1" {

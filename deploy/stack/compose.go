@@ -102,7 +102,8 @@ func (s System) compose(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, "docker", command...)
 	cmd.Env = append(os.Environ(),
 		"POSTGRES_PORT="+strconv.Itoa(p.Postgres), "REDIS_PORT="+strconv.Itoa(p.Redis),
-		"RABBITMQ_PORT="+strconv.Itoa(p.RabbitMQ), "RABBITMQ_UI_PORT="+strconv.Itoa(p.RabbitMQUI))
+		"RABBITMQ_PORT="+strconv.Itoa(p.RabbitMQ), "RABBITMQ_UI_PORT="+strconv.Itoa(p.RabbitMQUI),
+		"RABBITMQ_METRICS_PORT="+strconv.Itoa(p.RabbitMQMetrics))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return &PartError{Part: "docker", Reason: fmt.Sprintf("docker %s: %v\n%s", strings.Join(command, " "), err, out)}
 	}

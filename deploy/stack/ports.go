@@ -27,7 +27,7 @@ type Ports struct {
 	Detours       Detours             // of a Detoured system
 
 	RabbitMQMetrics                               int
-	Prometheus, Alertmanager                      int // of an observed system, as the next
+	Prometheus, Alertmanager, Grafana             int // of an observed system, as the next; Grafana only of docker compose
 	NodeExporter, RedisExporter, PostgresExporter int
 }
 
@@ -74,7 +74,7 @@ func PortsFrom(base int) Ports {
 		GatewayAdmin: base + 82, APIAdmin: base + 83, WorkerAdmin: base + 84,
 		Toss:            base + 90,
 		RabbitMQMetrics: base + 76,
-		Prometheus:      base + 91, Alertmanager: base + 92,
+		Prometheus:      base + 91, Alertmanager: base + 92, Grafana: base + 96,
 		NodeExporter: base + 93, RedisExporter: base + 94, PostgresExporter: base + 95,
 	}
 }

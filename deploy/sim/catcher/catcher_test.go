@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/smtp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,15 +91,20 @@ func TestSlackPosts(t *testing.T) {
 		answer, _ := io.ReadAll(response.Body)
 		return response.StatusCode, strings.TrimSpace(string(answer))
 	}
-	for body, want := range map[string]string{`{"text":"sold out"}`: "ok", `{}`: "no_text", `{`: "invalid_payload"} {
+	for body, want := range map[string]string{`{"text":"sold out"}`: "ok", `{"attachments":[{"title":"an alert","text":"why"}]}`: "ok", `{"attachments":[{}]}`: "no_text", `{}`: "no_text", `{`: "invalid_payload"} {
 		if _, got := post(body); got != want {
 			t.Errorf("POST /slack %s answers %q, want %q", body, got, want)
 		}
 	}
 	var got struct{ Items []catcher.Post }
 	get(t, web+"/api/slack", &got)
-	if len(got.Items) != 1 || got.Items[0].Text != "sold out" {
-		t.Errorf("posts %+v", got.Items)
+	texts := make([]string, len(got.Items))
+	for i, item := range got.Items {
+		texts[i] = item.Text
+	}
+	slices.Sort(texts)
+	if !slices.Equal(texts, []string{"an alert\nwhy", "sold out"}) {
+		t.Errorf("posts %q", texts)
 	}
 }
 

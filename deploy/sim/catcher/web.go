@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -72,13 +73,20 @@ func (c *Catcher) slack(w http.ResponseWriter, r *http.Request) {
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var content struct {
-		Text   string `json:"text"`
-		Blocks []any  `json:"blocks"`
+		Text        string `json:"text"`
+		Blocks      []any  `json:"blocks"`
+		Attachments []struct {
+			Title string `json:"title"`
+			Text  string `json:"text"`
+		} `json:"attachments"` // as Alertmanager posts
 	}
 	var whole any
 	if err != nil || json.Unmarshal(raw, &content) != nil || json.Unmarshal(raw, &whole) != nil {
 		http.Error(w, "invalid_payload", http.StatusBadRequest)
 		return
+	}
+	for _, attached := range content.Attachments {
+		content.Text = strings.TrimSpace(content.Text + "\n" + attached.Title + "\n" + attached.Text)
 	}
 	if content.Text == "" && len(content.Blocks) == 0 {
 		http.Error(w, "no_text", http.StatusBadRequest)

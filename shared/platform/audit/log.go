@@ -37,6 +37,7 @@ type Options struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: none
+	Kinds   []string              // those of the source, to be counted from 0
 }
 
 // Log writes a source's changes into a folder.
@@ -50,7 +51,7 @@ type Log struct {
 // New returns a log. Nothing is written before Write is called.
 func New(o Options) *Log {
 	factory := promauto.With(o.Metrics)
-	return &Log{
+	l := &Log{
 		Options: o,
 		written: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairgate_audit_lines_total", Help: "Lines written to the audit log, by kind.",
@@ -59,6 +60,10 @@ func New(o Options) *Log {
 			Name: "fairgate_audit_failures_total", Help: "Tries to write lines to the audit log that failed; the lines wait in the ledger.",
 		}),
 	}
+	for _, kind := range o.Kinds {
+		l.written.WithLabelValues(kind)
+	}
+	return l
 }
 
 // batch is how many lines are written under one lock of the cursor.

@@ -43,6 +43,7 @@ type Jobs struct {
 	duration *prometheus.HistogramVec
 	success  *prometheus.GaugeVec
 	leading  prometheus.Gauge
+	period   *prometheus.GaugeVec
 }
 
 // NewJobs returns a runner. Runs in hand when it is stopped have that
@@ -64,6 +65,9 @@ func NewJobs(lead Lead, finish time.Duration, log *slog.Logger, registerer prome
 		success: factory.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "fairgate_job_last_success_timestamp_seconds", Help: "When the job last succeeded in this process.",
 		}, []string{"name"}),
+		period: factory.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "fairgate_job_period_seconds", Help: "How often the job is to run.",
+		}, []string{"name"}),
 		leading: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "fairgate_job_leading_processes", Help: "1 while this process leads: it runs the jobs that only one may run.",
 		}),
@@ -77,6 +81,7 @@ func (j *Jobs) Keep(h *History) { j.history = h }
 func (j *Jobs) Run(ctx context.Context, jobs []Job) error {
 	var everywhere, leaderOnly []Job
 	for _, job := range jobs {
+		j.period.WithLabelValues(job.Name).Set(job.Every.Seconds())
 		j.runs.WithLabelValues(job.Name, "failed") // shows as 0 until the first time
 		if job.Everywhere {
 			everywhere = append(everywhere, job)

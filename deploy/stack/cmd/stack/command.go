@@ -20,7 +20,7 @@ const usage = `usage: stack <command>
   status     say what runs
   logs       follow the logs, or "logs <part>"
   backends   start only Postgres, Redis and RabbitMQ
-  test       run all tests on backends of their own ("-long": the minute-long ones, "-system": those of the whole system, "-pages": those in a browser, "-load": the load scenarios, "-faults": those that kill and cut)
+  test       run all tests on backends of their own ("-long": the minute-long ones, "-system": those of the whole system, "-pages": those in a browser, "-load": the load scenarios, "-faults": those that kill and cut, "-observe": those of the alerts)
   test-env   start backends for tests by hand and print a shell's exports
   clean-env  stop what test-env started
 

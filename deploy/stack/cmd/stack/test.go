@@ -21,13 +21,18 @@ const (
 	testPortBase   = 18600
 	testEnvFolder  = "test-env"
 	testRunFolder  = "test"
+	observeFolder  = "test-observe"
 	stopTestsAfter = time.Minute
 )
 
 // test starts backends on free ports, runs the Go tests and the page tests on
 // them, and stops and deletes them whatever happened.
 func test(ctx context.Context, root string, args []string) (err error) {
-	leftover, err := testSystem(root, testRunFolder)
+	folder := testRunFolder
+	if slices.Contains(args, "-observe") {
+		folder = observeFolder // beside "make test"
+	}
+	leftover, err := testSystem(root, folder)
 	if err != nil {
 		return err
 	}
@@ -39,7 +44,7 @@ func test(ctx context.Context, root string, args []string) (err error) {
 	if err := discard(ctx, leftover); err != nil { // what a killed run left behind
 		return err
 	}
-	s, err := testSystem(root, testRunFolder)
+	s, err := testSystem(root, folder)
 	if err != nil {
 		return err
 	}
@@ -55,11 +60,16 @@ func test(ctx context.Context, root string, args []string) (err error) {
 }
 
 // runTests runs what args ask for: "-system" the tests of the whole system,
-// "-pages" only those in a browser, "-load" the load scenarios at tiny size, "-long" the minute-long Go tests, packages or
+// "-pages" only those in a browser, "-observe" those of its alerts, "-load" the load scenarios at tiny size, "-long" the minute-long Go tests, packages or
 // flags of go test those, and nothing at all everything.
 func runTests(ctx context.Context, s stack.System, args []string) error {
 	if slices.Contains(args, "-pages") {
 		return onSystem(ctx, s, pageTests)
+	}
+	if slices.Contains(args, "-observe") {
+		// As fast as may be: what is timed is the way of an alert.
+		s.Observe = stack.Observation{On: true, Interval: "1s", Wait: "1s"}
+		return onSystem(ctx, s, observeTests)
 	}
 	if slices.Contains(args, "-load") {
 		return onSystem(ctx, s, loadTests)
@@ -94,9 +104,25 @@ func onSystem(ctx context.Context, s stack.System, tests ...func(context.Context
 func acceptanceTests(ctx context.Context, s stack.System) error {
 	totals, err := testrun.Run(ctx, testrun.Options{
 		Root: s.Root, Out: os.Stdout, Environ: append(os.Environ(), s.TestEnviron()...),
-		Patterns: []string{"./deploy/acceptance/..."}, Args: []string{"-tags=acceptance", "-count=1"},
+		Patterns: []string{"./deploy/acceptance/...", "./deploy/observe/..."}, Args: []string{"-tags=acceptance", "-count=1"},
 	})
 	fmt.Println("acceptance: " + totals.String())
+	return err
+}
+
+// observeTests look at a watched system, and break it so that an alert goes out.
+func observeTests(ctx context.Context, s stack.System) error {
+	environ := append(os.Environ(), s.TestEnviron()...)
+	report := filepath.Join(s.Backends.Dir, "data", "observe", "figures.txt")
+	environ = append(environ, "OBSERVE_DIR="+s.Backends.Dir, "OBSERVE_PORT_BASE="+strconv.Itoa(s.Backends.Ports.Base), "OBSERVE_REPORT="+report)
+	totals, err := testrun.Run(ctx, testrun.Options{
+		Root: s.Root, Out: os.Stdout, Environ: environ,
+		Patterns: []string{"./deploy/observe/..."}, Args: []string{"-tags=observe", "-race=false", "-count=1"},
+	})
+	if figures, readErr := os.ReadFile(report); readErr == nil {
+		fmt.Printf("%s", figures)
+	}
+	fmt.Println("observe: " + totals.String())
 	return err
 }
 
