@@ -155,6 +155,9 @@ func (b *Bench) measure(ctx context.Context, r row) Result {
 	outcome, err := r.measure(ctx, b)
 	stopProfile()
 	b.System.stopExtras()
+	if forgetErr := b.forgetLines(context.WithoutCancel(ctx)); forgetErr != nil {
+		b.say("lines are left behind: %v", forgetErr)
+	}
 	result.Seconds, result.Outcome = time.Since(start).Seconds(), outcome
 	if err != nil {
 		result.Error = err.Error()

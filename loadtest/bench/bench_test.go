@@ -107,10 +107,10 @@ func TestWorstPaceFindsTheWorstMinute(t *testing.T) {
 
 func TestParseStat(t *testing.T) {
 	t.Parallel()
-	const line = "4242 (a (strange) name) S 1 77 4240 0 -1 4194304 100 0 0 0 250 50 7 3 20 0 9 0 12345 1000 100"
-	pid, session, ticks, ok := parseStat(line)
-	if !ok || pid != 4242 || session != 4240 || ticks != 310 {
-		t.Errorf("pid %d, session %d, ticks %v, %v", pid, session, ticks, ok)
+	const line = "4242 (a (strange) name) S 77 4240 4240 0 -1 4194304 100 0 0 0 250 50 7 3 20 0 9 0 12345 1000 100"
+	pid, parent, ticks, ok := parseStat(line)
+	if !ok || pid != 4242 || parent != 77 || ticks != 310 {
+		t.Errorf("pid %d, parent %d, ticks %v, %v", pid, parent, ticks, ok)
 	}
 	for _, text := range []string{"", "12", "12 (x) S 1 2", "x (x) S 1 77 4240 0 -1 4194304 100 0 0 0 250 50 7 3 20"} {
 		if _, _, _, ok := parseStat(text); ok {

@@ -14,7 +14,7 @@ import (
 const ticksPerSecond = 100
 
 // cpuSeconds returns the CPU time that each part of the system has used so far, the
-// load generator among them. A part is a session: its program and all children.
+// load generator among them. A part is a program with all its descendants.
 func (s *System) cpuSeconds() map[string]float64 {
 	names := map[int]string{os.Getpid(): "generator"}
 	files, _ := filepath.Glob(filepath.Join(s.Root, ".run", strconv.Itoa(s.Base), "pid", "*.pid"))
@@ -25,23 +25,29 @@ func (s *System) cpuSeconds() map[string]float64 {
 			names[pid] = strings.TrimSuffix(filepath.Base(file), ".pid")
 		}
 	}
-	used := map[string]float64{}
+	parents, ticks := map[int]int{}, map[int]float64{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, file := range stats {
 		text, _ := os.ReadFile(file)
-		pid, session, ticks, ok := parseStat(string(text))
-		if name, known := names[pid]; ok && known {
-			used[name] += ticks / ticksPerSecond
-		} else if name, known := names[session]; ok && known {
-			used[name] += ticks / ticksPerSecond
+		if pid, parent, spent, ok := parseStat(string(text)); ok {
+			parents[pid], ticks[pid] = parent, spent
+		}
+	}
+	used := map[string]float64{}
+	for pid, spent := range ticks {
+		for at := pid; at > 1; at = parents[at] {
+			if name, known := names[at]; known {
+				used[name] += spent / ticksPerSecond
+				break
+			}
 		}
 	}
 	return used
 }
 
-// parseStat reads a /proc/<pid>/stat: the session and the CPU time in ticks, with
-// that of children that have ended.
-func parseStat(text string) (pid, session int, ticks float64, ok bool) {
+// parseStat reads a /proc/<pid>/stat: the parent and the CPU time in ticks, with that
+// of children that have ended.
+func parseStat(text string) (pid, parent int, ticks float64, ok bool) {
 	number, rest, ok := strings.Cut(text, " ")
 	end := strings.LastIndex(rest, ")") // the name may have anything in it
 	if !ok || end < 0 {
@@ -52,12 +58,12 @@ func parseStat(text string) (pid, session int, ticks float64, ok bool) {
 		return 0, 0, 0, false
 	}
 	pid, err := strconv.Atoi(number)
-	session, sessionErr := strconv.Atoi(fields[3])
+	parent, parentErr := strconv.Atoi(fields[1])
 	for _, field := range fields[11:15] {
 		n, _ := strconv.ParseFloat(field, 64)
 		ticks += n
 	}
-	return pid, session, ticks, err == nil && sessionErr == nil
+	return pid, parent, ticks, err == nil && parentErr == nil
 }
 
 // cpuPer tells what the parts have used since before, in ms for each of count, the

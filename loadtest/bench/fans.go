@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // fan is an account with its place and its pass, as far as it has come.
@@ -267,6 +269,49 @@ func (b *Bench) line(ctx context.Context, id string, o lineOptions) error {
 		return err
 	}
 	return b.lineIs(ctx, id, state)
+}
+
+// forgetLines removes the lines that a row has made: each would cost the gateways
+// and Redis a little in the rows that follow.
+func (b *Bench) forgetLines(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	rows, err := b.db.Query(ctx, `DELETE FROM line_policy WHERE sale_id LIKE 'bench-%' OR sale_id LIKE 'load-%' RETURNING sale_id`)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := b.redis.SRem(ctx, "lines", id).Err(); err != nil {
+			return err
+		}
+	}
+	return b.unlinkLines(ctx, ids)
+}
+
+// unlinkLines removes the keys of lines.
+func (b *Bench) unlinkLines(ctx context.Context, ids []string) error {
+	const atOnce = 5_000
+	for cursor, more := uint64(0), len(ids) > 0; more; more = cursor != 0 {
+		found, next, err := b.redis.Scan(ctx, cursor, "{q:*}:*", atOnce).Result()
+		if err != nil {
+			return err
+		}
+		keys := slices.DeleteFunc(found, func(key string) bool {
+			id, _, _ := strings.Cut(strings.TrimPrefix(key, "{q:"), "}")
+			return !slices.Contains(ids, id)
+		})
+		if len(keys) > 0 {
+			if err := b.redis.Unlink(ctx, keys...).Err(); err != nil {
+				return err
+			}
+		}
+		cursor = next
+	}
+	return nil
 }
 
 // admin returns the access token of the development data's administrator.
