@@ -31,7 +31,7 @@ func (h *house) decisions(refundID string) int {
 func TestAnOperatorSendsARejectedRefundAgain(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	b, decision := h.stuck()
+	_, decision := h.stuck()
 	b, err := h.RetryRefund(t.Context(), decision)
 	if err != nil || b.Refunds[0].State != booking.RefundRequested {
 		t.Fatalf("refunds = %+v, %v", b.Refunds, err)
@@ -50,7 +50,7 @@ func TestAnOperatorSendsARejectedRefundAgain(t *testing.T) {
 func TestAnOperatorSettlesARejectedRefund(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	b, decision := h.stuck()
+	_, decision := h.stuck()
 	b, err := h.SettleRefund(t.Context(), decision)
 	if err != nil || b.State != booking.Cancelled || b.Refunds[0].State != booking.RefundDone || b.Refunds[0].TransactionKey != "" {
 		t.Fatalf("booking %s, refunds %+v, %v", b.State, b.Refunds, err)

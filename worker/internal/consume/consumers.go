@@ -42,7 +42,7 @@ func Table(h Handlers) []Consumer {
 		{Queue: "fairgate.payment", Events: []string{event.TypePaymentConfirmRequested}, Handle: h.Payments.confirm(), Workers: 16},
 		{Queue: "fairgate.ticket", Events: []string{event.TypeBookingConfirmed}, Handle: h.Tickets.issue(), Workers: 2},
 		{Queue: "fairgate.line", Events: []string{event.TypeBookingCreated, event.TypeBookingConfirmed}, Handle: h.Line.follow(), Workers: 4},
-		{Queue: "fairgate.mail", Events: told, Handle: h.Mail.send(), Workers: 4, Attempts: sixHours},
+		{Queue: "fairgate.mail", Events: told, Handle: h.Mail.send(), Workers: 8, Attempts: sixHours},
 		{Queue: "fairgate.slack", Events: told, Handle: h.Slack.post(), Workers: 1},
 		{Queue: "fairgate.push", Events: told, Handle: h.Push.tell(), Workers: 4},
 	}
