@@ -156,7 +156,7 @@ func uses(t *testing.T, e expression) []use {
 		}
 		wanted, metric := grouping(append(slices.Clone(path), node)), selector.Name
 		for _, matcher := range selector.LabelMatchers {
-			if matcher.Name == labels.MetricName {
+			if matcher.Name == model.MetricNameLabel {
 				metric = matcher.Value
 			} else if matcher.Type == labels.MatchEqual || matcher.Type == labels.MatchRegexp {
 				wanted[matcher.Name] = true
