@@ -182,3 +182,18 @@ func TestSettledReportsWhatIsStillOpen(t *testing.T) {
 		t.Error("a booking that is paying counts as settled")
 	}
 }
+
+func TestWhatIsNotKnownIsNotJudged(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	sell(t, db, 1, "A-1")
+	unknown := twoSeats
+	unknown.Seats, unknown.SoldOut, unknown.WithoutMoney = 0, false, true
+	if got, err := verify.Check(t.Context(), db, nil, unknown); err != nil || len(got.Violations) > 0 || got.SeatsSold != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	unknown.WithoutMoney = false
+	if got, err := verify.Check(t.Context(), db, nil, unknown); err != nil || len(got.Violations) != 1 {
+		t.Errorf("a ticket without money passes: %+v, %v", got, err)
+	}
+}
