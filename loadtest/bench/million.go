@@ -12,7 +12,7 @@ import (
 
 const (
 	millionRate     = 6_000 // fans a minute are let in meanwhile
-	millionAhead    = 1_600 // fans at the head who ask for their turn once a second
+	millionAhead    = 1_200 // fans at the head who ask for their turn once a second
 	millionClaims   = 30_000
 	pollEachNth     = 100 // of those who join is polled for
 	millionPolls    = 1_000

@@ -89,15 +89,19 @@ func keepsPace(percent, fans float64) bool {
 	return math.Abs(percent-100) <= 1 || math.Abs(fans) <= 1
 }
 
+// fansAConnection is few, so that a connection gets round in a second although the
+// system is busy.
+const fansAConnection = 20
+
 // claimers lets the first fans who have not entered ask for their turn once a second,
 // as the page does, until ctx ends. ahead is how many of them ask at a time.
 func (b *Bench) claimers(ctx context.Context, addrs []string, lineID string, fans func(i int) *fan, ahead int) error {
-	const connections = 8
+	connections := ahead / fansAConnection
 	var workers sync.WaitGroup
 	failures := make(chan error, connections)
 	for worker := range connections {
 		workers.Go(func() {
-			if err := claim(ctx, addrs[worker%len(addrs)], lineID, func(i int) *fan { return fans(worker + connections*i) }, ahead/connections); err != nil {
+			if err := claim(ctx, addrs[worker%len(addrs)], lineID, func(i int) *fan { return fans(worker + connections*i) }, fansAConnection); err != nil {
 				failures <- err
 			}
 		})
