@@ -24,6 +24,9 @@ func TestAbandonedAreSweptAndComeBack(t *testing.T) {
 	if live := f.front.mustView(t).Live; live.Has(7) || live.Total() != 29 {
 		t.Fatalf("after 110 s place 7 is live: %v, of %d", live.Has(7), live.Total())
 	}
+	if figures := f.front.mustView(t).Figures; figures.Abandoned != 1 {
+		t.Errorf("%d are counted as abandoned, want 1", figures.Abandoned)
+	}
 	if place, err := f.front.Place(f.ctx, f.ref(8)); err != nil || *place.Ahead != 6 {
 		t.Errorf("place 8 has %d ahead, want 6: ghosts do not count (%v)", *place.Ahead, err)
 	}
