@@ -158,8 +158,8 @@ func (s *Store) check(ctx context.Context, ids []string) (int, error) {
 	batch.Queue(`
 		INSERT INTO invariant_violation (invariant, booking_id)
 		SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING`, names, bookings)
-	slices.Sort(bookings)
-	return len(slices.Compact(bookings)), s.pool.SendBatch(ctx, batch).Close()
+	broken := slices.Compact(slices.Sorted(slices.Values(bookings)))
+	return len(broken), s.pool.SendBatch(ctx, batch).Close()
 }
 
 func (s *Store) remember(ctx context.Context, moved []sweepMove) error {

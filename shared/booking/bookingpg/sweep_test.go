@@ -87,6 +87,12 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 	if h.found("claim_without_booking"); h.int(`SELECT count(*) FROM invariant_violation WHERE booking_id = 'bkg-nobody'`) != before+1 {
 		t.Error("the claim of a booking that does not exist is not found")
 	}
+	for invariant, victim := range victims {
+		const q = `SELECT count(*) FROM invariant_violation WHERE invariant = $1 AND booking_id = $2`
+		if h.int(q, invariant, victim.ID) != 1 {
+			t.Errorf("%s is not found in the booking where it was planted", invariant)
+		}
+	}
 	counts, err := h.Violations(t.Context())
 	if err != nil {
 		t.Fatal(err)
