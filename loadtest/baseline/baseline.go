@@ -18,12 +18,6 @@ func App() *fiber.App {
 	})
 }
 
-// Redis returns a client of REDIS_ADDR.
-func Redis() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: os.Getenv("REDIS_ADDR"), MaxRetries: 1, ContextTimeoutEnabled: true,
-		DialTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second, DisableIdentity: true})
-}
-
 // Script returns the Lua script whose text is in files, one after the other.
 func Script(files ...string) *redis.Script {
 	text := ""

@@ -30,38 +30,39 @@ func measureHolds(ctx context.Context, b *Bench) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	stop, err := b.System.startBaseline(ctx, "hold", "HOLD_MS="+strconv.Itoa(holdSeconds*1000),
+	stop, err := b.System.startBoth(ctx, "hold", "HOLD_MS="+strconv.Itoa(holdSeconds*1000),
 		"ACCESS_KEYS=http://"+b.System.api()+"/.well-known/jwks.json", "PASS_KEYS=http://"+b.System.gateway()+"/.well-known/jwks.json")
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer stop()
-	hold := func(addr string) func(context.Context, int) (Sample, error) {
+	hold := func(name, addr string) func(context.Context, int) (Sample, error) {
 		return func(ctx context.Context, round int) (Sample, error) {
 			// Seats of the last round are free again.
 			if err := pause(ctx, holdSeconds*time.Second); err != nil {
 				return Sample{}, err
 			}
 			return load{addr: addr, connections: holdConnections, warmUp: time.Second, length: 5 * time.Second,
-				next: holdsOf(sale.Showtime, seats, fans, round)}.run(ctx)
+				next: holdsOf(sale.Showtime, seats, fans, name+strconv.Itoa(round))}.run(ctx)
 		}
 	}
-	samples, err := b.interleave(ctx, 3, side{"product", hold(b.System.api())}, side{"baseline", hold(b.System.baseline())})
+	samples, err := b.interleave(ctx, 3, side{"product", hold("product", b.System.api())},
+		side{"plain", hold("plain", b.System.baseline())}, side{"coalesced", hold("coalesced", b.System.coalesced())})
 	if err != nil {
 		return Outcome{}, err
 	}
-	return ratioOutcome("holds", 0.7, samples[0], samples[1]), nil
+	return coalescedOutcome("holds", 0.7, samples), nil
 }
 
 // holdsOf gives each connection fans and pairs of seats of its own.
-func holdsOf(showtimeID string, seats []string, fans []*fan, round int) func(int) func() request {
+func holdsOf(showtimeID string, seats []string, fans []*fan, round string) func(int) func() request {
 	return func(worker int) func() request {
 		n := 0
 		return func() request {
 			pair := 2 * ((worker + holdConnections*n) % (len(seats) / 2))
 			f := fans[(worker+holdConnections*n)%len(fans)]
 			n++
-			return f.holdRequest(showtimeID, seats[pair:pair+2], fmt.Sprintf("r%d-%d-%d", round, worker, n))
+			return f.holdRequest(showtimeID, seats[pair:pair+2], fmt.Sprintf("%s-%d-%d", round, worker, n))
 		}
 	}
 }
@@ -76,6 +77,16 @@ func ratioOutcome(unit string, target float64, product, baseline []Sample) Outco
 	o.add("baseline", theirs, "/s")
 	o.add("baseline p99", medianOf(baseline, p99ms), "ms")
 	return o.failures(product, baseline)
+}
+
+// coalescedOutcome compares the product with the baseline that shares pipelines as it
+// does; samples are of product, plain baseline and that one.
+func coalescedOutcome(unit string, target float64, samples [][]Sample) Outcome {
+	o := ratioOutcome(unit, target, samples[0], samples[2])
+	plain := medianOf(samples[1], perSecond)
+	o.add("baseline without shared pipelines", plain, "/s")
+	o.add(unit+" ÷ that", medianOf(samples[0], perSecond)/plain, "")
+	return o.failures(samples[1])
 }
 
 // failures counts the answers that were not as they should be; any makes the row a miss.

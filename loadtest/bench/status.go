@@ -245,7 +245,7 @@ func measureJoin(ctx context.Context, b *Bench) (Outcome, error) {
 			return Outcome{}, err
 		}
 	}
-	stop, err := b.System.startBaseline(ctx, "join", "SALE="+theirs)
+	stop, err := b.System.startBoth(ctx, "join", "SALE="+theirs)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -253,12 +253,13 @@ func measureJoin(ctx context.Context, b *Bench) (Outcome, error) {
 	join := newRequest("POST", "/v1/queues/"+ours+"/places", "{}")
 	used := b.System.cpuSeconds()
 	samples, err := b.interleave(ctx, pollRounds,
-		side{"product", b.joins(b.System.gateway(), join)}, side{"bare handler", b.joins(b.System.baseline(), join)})
+		side{"product", b.joins(b.System.gateway(), join)},
+		side{"plain", b.joins(b.System.baseline(), join)}, side{"coalesced", b.joins(b.System.coalesced(), join)})
 	if err != nil {
 		return Outcome{}, err
 	}
 	b.say("%s", b.System.cpuPer(used, samples[0][0].Count*len(samples[0])))
-	return ratioOutcome("joins", 0.75, samples[0], samples[1]), nil
+	return coalescedOutcome("joins", 0.75, samples), nil
 }
 
 func (b *Bench) joins(addr string, join request) func(context.Context, int) (Sample, error) {

@@ -48,6 +48,10 @@ func (s *System) redis() string    { return s.addr(79) }
 func (s *System) provider() string { return s.addr(90) }
 func (s *System) catcher() string  { return s.addr(25) }
 func (s *System) baseline() string { return s.addr(50) }
+
+// coalesced is where a baseline listens that shares pipelines.
+func (s *System) coalesced() string { return s.addr(51) }
+
 func (s *System) postgres() string {
 	return "postgres://fairgate:fairgate@" + s.addr(32) + "/fairgate?sslmode=disable"
 }
@@ -91,6 +95,24 @@ func (s *System) stack(ctx context.Context, verb string) error {
 
 // startBaseline builds and starts a program of loadtest/baseline until stop is called.
 func (s *System) startBaseline(ctx context.Context, name string, settings ...string) (stop func(), err error) {
+	return s.startBaselineAt(ctx, s.baseline(), name, settings...)
+}
+
+// startBoth starts a baseline twice: as it is, and sharing pipelines as the product does.
+func (s *System) startBoth(ctx context.Context, name string, settings ...string) (stop func(), err error) {
+	stopPlain, err := s.startBaseline(ctx, name, settings...)
+	if err != nil {
+		return nil, err
+	}
+	stopCoalesced, err := s.startBaselineAt(ctx, s.coalesced(), name, append(settings, "COALESCE=1")...)
+	if err != nil {
+		stopPlain()
+		return nil, err
+	}
+	return func() { stopPlain(); stopCoalesced() }, nil
+}
+
+func (s *System) startBaselineAt(ctx context.Context, addr, name string, settings ...string) (stop func(), err error) {
 	binary := filepath.Join(s.Root, ".run", "bin", "baseline-"+name)
 	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", binary, "./loadtest/baseline/"+name)
 	build.Dir = s.Root
@@ -98,9 +120,9 @@ func (s *System) startBaseline(ctx context.Context, name string, settings ...str
 		return nil, fmt.Errorf("baseline %s: %w\n%s", name, err, out)
 	}
 	all := append([]string{
-		"ADDR=" + s.baseline(), "REDIS_ADDR=" + s.redis(), "POSTGRES_URL=" + s.postgres(), "PATH=" + os.Getenv("PATH"),
+		"ADDR=" + addr, "REDIS_ADDR=" + s.redis(), "POSTGRES_URL=" + s.postgres(), "PATH=" + os.Getenv("PATH"),
 	}, settings...)
-	return s.startProgram(ctx, binary, s.baseline(), all)
+	return s.startProgram(ctx, binary, addr, all)
 }
 
 // startGateway starts one more gateway beside the system's own; n counts from 1.

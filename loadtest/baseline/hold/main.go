@@ -15,11 +15,10 @@ import (
 func main() {
 	script, client, app := baseline.Script("shared/booking/bookingredis/place.lua"), baseline.Redis(), baseline.App()
 	accounts, passes := baseline.Verifier(os.Getenv("ACCESS_KEYS")), baseline.Verifier(os.Getenv("PASS_KEYS"))
-	const tag = "{pf:baseline}:"
-	var known sync.Map // token → subject
+	tag, known := "{pf:baseline}:"+os.Getenv("COALESCE"), &sync.Map{} // token → subject
 	app.Post("/v1/showtimes/:id/holds", func(c *fiber.Ctx) error {
-		account, err := accounts(&known, c.Get(fiber.HeaderAuthorization)[len("Bearer "):])
-		holder, passErr := passes(&known, c.Get("Entry-Pass"))
+		account, err := accounts(known, c.Get(fiber.HeaderAuthorization)[len("Bearer "):])
+		holder, passErr := passes(known, c.Get("Entry-Pass"))
 		var body struct{ Seats []string }
 		if err != nil || passErr != nil || holder != account || c.BodyParser(&body) != nil {
 			return fiber.ErrUnauthorized
