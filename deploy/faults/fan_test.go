@@ -64,6 +64,7 @@ type fan struct {
 	deadline time.Time
 
 	placeToken, pass string
+	sessionEnds      time.Time
 	keys             int
 	seen             []standing // what the line said, when it changed
 }

@@ -181,7 +181,7 @@ func judgeQueues(queues []queueDepth) []string {
 func judgeOutcomes(who string, outcomes []error, forgive error) []string {
 	counts := map[string]int{}
 	for _, err := range outcomes {
-		if err != nil && !errors.Is(err, errSoldOut) && (forgive == nil || !errors.Is(err, forgive)) {
+		if err != nil && !errors.Is(err, errSoldOut) && !errors.Is(err, errSessionOver) && (forgive == nil || !errors.Is(err, forgive)) {
 			counts[err.Error()]++
 		}
 	}

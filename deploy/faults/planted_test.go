@@ -63,7 +63,7 @@ func TestPlantedMessageViolationsAreFound(t *testing.T) {
 }
 
 func TestPlantedOutcomesAreFound(t *testing.T) {
-	expect(t, "as it should be", judgeOutcomes("x", []error{nil, errSoldOut}, nil), "")
+	expect(t, "as it should be", judgeOutcomes("x", []error{nil, errSoldOut, errSessionOver}, nil), "")
 	expect(t, "forgiven", judgeOutcomes("x", []error{errTooLate}, errTooLate), "")
 	expect(t, "not forgiven", judgeOutcomes("x", []error{errTooLate}, nil), "could not be paid again")
 	expect(t, "gave up", judgeOutcomes("x", []error{outOfTime{"hold"}, outOfTime{"hold"}}, nil), "2 fans x: no answer to hold")

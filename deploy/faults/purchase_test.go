@@ -14,8 +14,11 @@ import (
 // errSoldOut is a way that ends without a ticket, as most do.
 var errSoldOut = errors.New("sold out")
 
+// errSessionOver is a session that had all its time and found no free seat in it.
+var errSessionOver = errors.New("the session is over")
+
 // buy goes the whole way to at most seats tickets. It returns nil with tickets,
-// errSoldOut without, and any other error when a promise was broken.
+// errSoldOut or errSessionOver without, and any other error when a promise was broken.
 func (f *fan) buy(seats int) error {
 	if err := f.join(); err != nil {
 		return err
@@ -70,11 +73,12 @@ func (f *fan) claim() (entered bool, err error) {
 		return false, err
 	}
 	var got struct {
-		EntryPass string `json:"entry_pass"`
+		EntryPass string    `json:"entry_pass"`
+		ExpiresAt time.Time `json:"expires_at"`
 	}
 	switch {
 	case a.status == http.StatusOK && a.read(&got) == nil:
-		f.pass = got.EntryPass
+		f.pass, f.sessionEnds = got.EntryPass, got.ExpiresAt
 		return true, nil
 	case a.code() == "not_your_turn":
 		return false, f.rest("entry", a.retryAfter()/2)
@@ -100,6 +104,8 @@ func (f *fan) hold(seats int) (holdID string, err error) {
 			return hold.HoldID, nil
 		case a.code() == "sold_out":
 			return "", errSoldOut
+		case a.code() == "pass_invalid" && time.Until(f.sessionEnds) < time.Second:
+			return "", errSessionOver
 		case a.code() != "seat_taken":
 			return "", unclear("hold", a)
 		}
