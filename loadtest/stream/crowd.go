@@ -22,6 +22,7 @@ type Crowd struct {
 	SaleID  string
 	Tokens  []string      // one fan each
 	Arrive  time.Duration // within which they come
+	Begun   func()        // called when a fan sees the first event; nil: nobody is told
 }
 
 // Result is what they saw together.
@@ -171,7 +172,7 @@ func (w *watch) follow(ctx context.Context, place string) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("a stream was answered %s", response.Status)
 	}
-	s := reading{asked: asked, last: asked}
+	s := reading{asked: asked, last: asked, begun: w.crowd.Begun}
 	err = s.read(response.Body)
 	w.note(func(r *Result) {
 		r.Opened++
@@ -195,6 +196,7 @@ type reading struct {
 	events         int
 	bytes          int64
 	first, silence time.Duration
+	begun          func()
 }
 
 func (s *reading) read(body io.Reader) error {
@@ -211,6 +213,9 @@ func (s *reading) read(body io.Reader) error {
 		if strings.HasPrefix(string(line), "event:") {
 			if s.events == 0 {
 				s.first = now.Sub(s.asked)
+				if s.begun != nil {
+					s.begun()
+				}
 			}
 			s.events++
 		}

@@ -61,15 +61,17 @@ func TestACrowdWatchesToTheEndAndLeaves(t *testing.T) {
 	t.Parallel()
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
-	var open atomic.Int32
 	g := &gateway{events: func(w http.ResponseWriter, r *http.Request) {
 		tell(w, "retry: 2000\n\nid: 1\nevent: place\ndata: {}\n\n: \n\nevent: status\ndata: {}\n\n")
-		if open.Add(1) == 20 {
-			end()
-		}
 		<-r.Context().Done()
 	}}
-	got := stream.Crowd{BaseURL: g.serve(t), SaleID: "s", Tokens: tokens(20)}.Watch(ctx)
+	var watching atomic.Int32
+	begun := func() {
+		if watching.Add(1) == 20 {
+			end()
+		}
+	}
+	got := stream.Crowd{BaseURL: g.serve(t), SaleID: "s", Tokens: tokens(20), Begun: begun}.Watch(ctx)
 	if got.Opened != 20 || got.Broken != 0 || got.Failed != 0 || len(got.Violations()) > 0 {
 		t.Errorf("%+v", got)
 	}
