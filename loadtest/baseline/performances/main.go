@@ -15,7 +15,7 @@ import (
 
 func main() {
 	const q = `SELECT coalesce(json_agg(page), '[]')::text FROM (
-		SELECT DISTINCT p.*, v.name AS venue_name
+		SELECT DISTINCT p.id, p.title, p.category, p.venue_id, p.starts_on, p.ends_on, p.runtime, p.age, p.synopsis, v.name AS venue_name
 		FROM performance p JOIN venue v ON v.id = p.venue_id
 		LEFT JOIN performance_cast c ON c.performance_id = p.id LEFT JOIN performer f ON f.id = c.performer_id
 		WHERE (p.title ILIKE '%' || $1 || '%' OR v.name ILIKE '%' || $1 || '%' OR f.name ILIKE '%' || $1 || '%')
