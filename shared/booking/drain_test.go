@@ -29,6 +29,12 @@ func (b *backlog) lease(_ context.Context, limit int) ([]int, error) {
 	return batch, nil
 }
 
+func (b *backlog) taken() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.next
+}
+
 func always(n int) func() int { return func() int { return n } }
 
 func TestASlowLookHoldsUpNobody(t *testing.T) {
@@ -66,7 +72,7 @@ func TestWhatBecomesDueMeanwhileIsTaken(t *testing.T) {
 				b.n = 2
 				b.mu.Unlock()
 				time.Sleep(10 * emptyPause)
-				if b.next != 2 {
+				if b.taken() != 2 {
 					t.Error("a second one became due, and nobody took it while the first was slow")
 				}
 			}
