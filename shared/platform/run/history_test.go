@@ -3,6 +3,7 @@ package run_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,6 +27,12 @@ func (s *shelf) store(_ context.Context, records []run.Record) error {
 	}
 	s.records = append(s.records, records...)
 	return nil
+}
+
+func (s *shelf) stored() []run.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.records)
 }
 
 func (s *shelf) sum() (total run.Record) {
@@ -57,15 +64,15 @@ func TestHistoryAddsUpAndLosesNothing(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); _ = jobs.Run(ctx, []run.Job{job}) }()
 		time.Sleep(90 * time.Second)
-		if len(kept.records) != 0 {
+		if len(kept.stored()) != 0 {
 			t.Fatal("stored although it cannot be")
 		}
 		kept.mu.Lock()
 		kept.broken = false
 		kept.mu.Unlock()
 		time.Sleep(60 * time.Second)
-		if n := len(kept.records); n != 1 || kept.records[0].Error != "boom" {
-			t.Fatalf("%d records %+v; want one of two minutes, with the error", n, kept.records)
+		if records := kept.stored(); len(records) != 1 || records[0].Error != "boom" {
+			t.Fatalf("%d records %+v; want one of two minutes, with the error", len(records), records)
 		}
 		stop()
 		<-done
