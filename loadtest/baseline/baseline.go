@@ -13,7 +13,7 @@ import (
 // App returns a Fiber app set up like the services', without anything in it.
 func App() *fiber.App {
 	return fiber.New(fiber.Config{
-		BodyLimit: 1 << 20, ReadBufferSize: 16 << 10, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
+		BodyLimit: 1 << 20, ReadBufferSize: 16 << 10, WriteBufferSize: 16 << 10, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 75 * time.Second, DisableStartupMessage: true,
 	})
 }

@@ -45,6 +45,7 @@ func New(o Options) *fiber.App {
 		AppName:                      o.Name,
 		BodyLimit:                    o.BodyLimit,
 		ReadBufferSize:               16 << 10, // several lines' cookies at once
+		WriteBufferSize:              16 << 10, // a status body in one system call
 		ReadTimeout:                  30 * time.Second,
 		WriteTimeout:                 o.WriteTimeout,
 		IdleTimeout:                  75 * time.Second,
