@@ -224,7 +224,7 @@ func (c *Claims) Gone(ctx context.Context, showtimeID string) (int, error) {
 }
 
 // Moved returns the sales in which bookings were confirmed or cancelled after a mark,
-// which is a row of the ledger, and the next mark. A negative mark only asks for it.
+// which is a row of the ledger, and the next mark. Without a mark (0 or less) it only asks for one.
 func (c *Claims) Moved(ctx context.Context, mark int64) (sales []string, next int64, err error) {
 	if mark <= 0 {
 		err := c.pool.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM ledger`).Scan(&next)

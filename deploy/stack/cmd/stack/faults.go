@@ -20,38 +20,26 @@ const (
 
 // faultTests runs the tests under faults. They start, kill and restart the parts of
 // a system themselves; this makes room for it and clears away what they leave.
-func faultTests(ctx context.Context, root string, args []string) (err error) {
+func faultTests(ctx context.Context, root string, args []string) error {
 	dir := filepath.Join(root, ".run", faultsFolder)
-	leftover, err := faultySystem(root, dir)
-	if err != nil {
+	layOut := func() (stack.System, error) { return faultySystem(root, dir) }
+	return onThrowaway(ctx, layOut, func(s stack.System) error {
+		err := runFaultTests(ctx, s, args)
+		return errors.Join(err, keepLogs(s, err))
+	})
+}
+
+func runFaultTests(ctx context.Context, s stack.System, args []string) error {
+	if err := errors.Join(s.InstallBalancer(ctx), installPageTests(ctx, s, filepath.Join(s.Root, "deploy", "e2e"))); err != nil {
 		return err
 	}
-	unlock, err := leftover.Lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := discard(ctx, leftover); err != nil {
-		return err
-	}
-	s, err := faultySystem(root, dir)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTestsAfter)
-		defer cancel()
-		err = errors.Join(err, keepLogs(s, err), discard(stopping, s))
-	}()
-	if err := errors.Join(s.InstallBalancer(ctx), installPageTests(ctx, s, filepath.Join(root, "deploy", "e2e"))); err != nil {
-		return err
-	}
+	dir := s.Backends.Dir
 	report := filepath.Join(dir, "figures.txt")
 	environ := append(os.Environ(), s.TestEnviron()...)
 	// Slack takes one post a second, which is longer than a sale; it has tests of its own.
 	environ = append(environ, "SLACK_WEBHOOK_URL=", "FAULTS_DIR="+dir, "FAULTS_PORT_BASE="+strconv.Itoa(s.Backends.Ports.Base), "FAULTS_REPORT="+report)
 	totals, err := testrun.Run(ctx, testrun.Options{
-		Root: root, Out: os.Stdout, Environ: environ, Patterns: []string{"./deploy/faults/..."},
+		Root: s.Root, Out: os.Stdout, Environ: environ, Patterns: []string{"./deploy/faults/..."},
 		// Without the race detector: what is tested are other processes.
 		Args: slices.Concat([]string{"-tags=faults", "-race=false", "-count=1", "-timeout=25m"}, args),
 	})

@@ -27,12 +27,24 @@ const (
 
 // test starts backends on free ports, runs the Go tests and the page tests on
 // them, and stops and deletes them whatever happened.
-func test(ctx context.Context, root string, args []string) (err error) {
+func test(ctx context.Context, root string, args []string) error {
 	folder := testRunFolder
 	if slices.Contains(args, "-observe") {
 		folder = observeFolder // beside "make test"
 	}
-	leftover, err := testSystem(root, folder)
+	layOut := func() (stack.System, error) { return testSystem(root, folder) }
+	return onThrowaway(ctx, layOut, func(s stack.System) error {
+		if err := s.StartBackends(ctx); err != nil {
+			return err
+		}
+		return runTests(ctx, s, args)
+	})
+}
+
+// onThrowaway runs tests on a system that layOut chooses free ports for, after what a
+// killed run left behind was cleared away, and discards it whatever happened.
+func onThrowaway(ctx context.Context, layOut func() (stack.System, error), tests func(stack.System) error) (err error) {
+	leftover, err := layOut()
 	if err != nil {
 		return err
 	}
@@ -41,10 +53,10 @@ func test(ctx context.Context, root string, args []string) (err error) {
 		return err
 	}
 	defer unlock()
-	if err := discard(ctx, leftover); err != nil { // what a killed run left behind
+	if err := discard(ctx, leftover); err != nil {
 		return err
 	}
-	s, err := testSystem(root, folder)
+	s, err := layOut()
 	if err != nil {
 		return err
 	}
@@ -53,15 +65,13 @@ func test(ctx context.Context, root string, args []string) (err error) {
 		defer cancel()
 		err = errors.Join(err, discard(stopping, s))
 	}()
-	if err := s.StartBackends(ctx); err != nil {
-		return err
-	}
-	return runTests(ctx, s, args)
+	return tests(s)
 }
 
-// runTests runs what args ask for: "-system" the tests of the whole system,
-// "-pages" only those in a browser, "-observe" those of its alerts, "-load" the load scenarios at tiny size, "-long" the minute-long Go tests, packages or
-// flags of go test those, and nothing at all everything.
+// runTests runs what args ask for: "-system" the tests of the whole system, "-pages"
+// only those in a browser, "-observe" those of its alerts, "-load" the load scenarios
+// at tiny size, "-long" the minute-long Go tests, packages or flags of go test those,
+// and nothing at all everything.
 func runTests(ctx context.Context, s stack.System, args []string) error {
 	if slices.Contains(args, "-pages") {
 		return onSystem(ctx, s, pageTests)
