@@ -18,6 +18,8 @@ type Bench struct {
 	System *System
 	Out    io.Writer
 	K6     string // path of the program; empty: k6's figures are left out
+	// Command is what was typed; the results tell it.
+	Command string
 	// LineFans is how many fans join the longest line: a million, fewer to try it out.
 	LineFans int
 
@@ -62,6 +64,7 @@ type Result struct {
 	Target   string  `json:"target"`
 	Seconds  float64 `json:"seconds"`
 	Error    string  `json:"error,omitempty"`
+	Run      Run     `json:"run"`
 	Outcome
 }
 
@@ -107,6 +110,7 @@ func (b *Bench) Run(ctx context.Context, ids []string, done func(Result)) error 
 	}
 	defer b.db.Close()
 	defer func() { _ = b.redis.Close() }()
+	run := b.thisRun(ctx)
 	for _, r := range rows() {
 		if !slices.Contains(ids, r.id) {
 			continue
@@ -114,7 +118,9 @@ func (b *Bench) Run(ctx context.Context, ids []string, done func(Result)) error 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		done(b.measure(ctx, r))
+		result := b.measure(ctx, r)
+		result.Run = run
+		done(result)
 	}
 	return nil
 }

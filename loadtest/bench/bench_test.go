@@ -2,6 +2,7 @@ package bench
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,14 +132,91 @@ func TestNumbersAreReadable(t *testing.T) {
 func TestARunOfSomeRowsKeepsTheOthers(t *testing.T) {
 	t.Parallel()
 	ids := Rows()
-	old := Report{Results: []Result{{ID: ids[3], What: "old"}, {ID: ids[0], What: "old"}, {ID: "gone"}}}
-	merged := Report{Date: "today", Results: []Result{{ID: ids[1], What: "new"}, {ID: ids[3], What: "new"}}}.Merge(old)
+	before, now := Run{Date: "before"}, Run{Date: "now"}
+	old := Report{Results: []Result{{ID: ids[3], What: "old", Run: before}, {ID: ids[0], What: "old", Run: before}, {ID: "gone"}}}
+	merged := Report{Results: []Result{{ID: ids[1], What: "new", Run: now}, {ID: ids[3], What: "new", Run: now}}}.Merge(old)
 	var got []string
 	for _, r := range merged.Results {
-		got = append(got, r.ID+" "+r.What)
+		got = append(got, r.ID+" "+r.What+" "+r.Run.Date)
 	}
-	if want := []string{ids[0] + " old", ids[1] + " new", ids[3] + " new"}; !slices.Equal(got, want) || merged.Date != "today" {
-		t.Errorf("%v on %s, want %v", got, merged.Date, want)
+	if want := []string{ids[0] + " old before", ids[1] + " new now", ids[3] + " new now"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestEachRowTellsItsRun(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "results.json")
+	whole := Run{Date: "2026-05-01 20:00 UTC", Command: "make bench", Project: "1111111", Versions: "go 1", Machine: "2 cores"}
+	some := whole
+	some.Date, some.Command, some.Project = "2026-05-02 08:00 UTC", "make bench ONLY=join", "2222222 and changes"
+	report := Report{Results: []Result{
+		{ID: "rank", What: "status poll", Run: whole}, {ID: "join", What: "join", Run: some},
+		{ID: "mail", What: "mail", Run: whole}, {ID: "streams", What: "streams"},
+	}}
+	if err := report.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	read, err := ReadReport(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range read.Results {
+		if r.Run != report.Results[i].Run {
+			t.Errorf("%s: read %+v, written %+v", r.ID, r.Run, report.Results[i].Run)
+		}
+	}
+	table := read.Table()
+	for _, want := range []string{
+		"| status poll | – |  | – | MISS |  | a |\n", "| join | – |  | – | MISS |  | b |\n", "| mail | – |  | – | MISS |  | a |\n", "| streams | – |  | – | MISS |  | c |\n",
+		"- Run a: 2026-05-01 20:00 UTC, project 1111111, `make bench`. go 1. 2 cores.\n",
+		"- Run b: 2026-05-02 08:00 UTC, project 2222222 and changes, `make bench ONLY=join`. go 1. 2 cores.\n", "- Run c: not recorded.\n",
+	} {
+		if strings.Count(table, want) != 1 {
+			t.Errorf("not once %q in\n%s", want, table)
+		}
+	}
+	if n := strings.Count(table, "- Run "); n != 3 {
+		t.Errorf("%d runs in\n%s", n, table)
+	}
+}
+
+func TestTheProjectIsTheCommitAndWhetherItChanged(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	if got := project(t.Context(), filepath.Join(root, "nowhere")); got != "unknown" {
+		t.Errorf("no repository: %q", got)
+	}
+	git := func(args ...string) string {
+		t.Helper()
+		command := exec.Command("git", append([]string{"-C", root, "-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
+		out, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	write := func(name string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git("init", "-q")
+	write("service.go")
+	git("add", "-A")
+	git("commit", "-q", "--no-gpg-sign", "-m", "first")
+	commit := git("rev-parse", "--short", "HEAD")
+	write("loadtest/results.json")
+	if got := project(t.Context(), root); got != commit {
+		t.Errorf("only results changed: %q, want %q", got, commit)
+	}
+	write("other.go")
+	if got := project(t.Context(), root); got != commit+" and changes" {
+		t.Errorf("a file changed: %q, want %q and changes", got, commit)
 	}
 }
 
@@ -148,7 +226,7 @@ func TestTheTableTakesTheOldOnesPlaceAndNothingElse(t *testing.T) {
 	if err := os.WriteFile(file, []byte("before\n"+tableBegins+"\nold\n"+tableEnds+"\nafter\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	report := Report{Date: "today", Results: []Result{
+	report := Report{Results: []Result{
 		{ID: "holds", What: "2-seat hold", Target: "≥ 0.7 ×", Outcome: Outcome{Value: "0.60 ×", Figures: []Figure{{"holds", 12_345, "/s"}, {"p99", 1.25, "ms"}}}},
 		{ID: "mail", What: "mail", Target: "equal", Error: "no | answer\nat all"},
 	}}
@@ -163,7 +241,7 @@ func TestTheTableTakesTheOldOnesPlaceAndNothingElse(t *testing.T) {
 	}
 	for _, want := range []string{
 		"before\n" + tableBegins + "\n", tableEnds + "\nafter\n",
-		"| 2-seat hold | – | ≥ 0.7 × | 0.60 × | MISS | holds 12,345/s; p99 1.25 ms |", "| mail | – | equal | – | FAILED | no / answer at all |",
+		"| 2-seat hold | – | ≥ 0.7 × | 0.60 × | MISS | holds 12,345/s; p99 1.25 ms | a |", "| mail | – | equal | – | FAILED | no / answer at all | a |",
 	} {
 		if strings.Count(string(text), want) != 1 {
 			t.Errorf("not once %q in\n%s", want, text)

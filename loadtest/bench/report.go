@@ -10,24 +10,48 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// Report is one run of the bench.
+// Report is what is known of every row, each as its last run measured it.
 type Report struct {
-	Date     string            `json:"date"`
-	Commands []string          `json:"commands"`
-	Machine  string            `json:"machine"`
-	Versions map[string]string `json:"versions"`
-	Results  []Result          `json:"results"`
+	Results []Result `json:"results"`
 }
 
-// NewReport describes the machine and the system; results are added later.
-func (b *Bench) NewReport(ctx context.Context, command string) Report {
-	return Report{
-		Date: time.Now().UTC().Format("2006-01-02 15:04 UTC"), Commands: []string{command}, Machine: machine(), Versions: b.versions(ctx),
+// Run tells when, how and on what rows were measured. Runs compare equal when they
+// are the same.
+type Run struct {
+	Date     string `json:"date"`    // when it began
+	Command  string `json:"command"` // empty: not known
+	Project  string `json:"project"` // the commit that was measured
+	Versions string `json:"versions"`
+	Machine  string `json:"machine"`
+}
+
+// thisRun describes the run that begins; the system is connected.
+func (b *Bench) thisRun(ctx context.Context) Run {
+	return Run{
+		Date: time.Now().UTC().Format("2006-01-02 15:04 UTC"), Command: b.Command, Project: project(ctx, b.System.Root),
+		Versions: b.versions(ctx), Machine: machine(),
 	}
+}
+
+// project names the commit, and says when the tree differs from it in more than results.
+func project(ctx context.Context, root string) string {
+	git := func(args ...string) string {
+		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", root}, args...)...).Output()
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(out))
+	}
+	commit := git("rev-parse", "--short", "HEAD")
+	switch {
+	case commit == "":
+		return "unknown"
+	case git("status", "--porcelain", "--", ".", ":!loadtest/RESULTS.md", ":!loadtest/results.json") != "":
+		return commit + " and changes"
+	}
+	return commit
 }
 
 func machine() string {
@@ -60,21 +84,17 @@ func kernel() string {
 	return strings.TrimSpace(string(text))
 }
 
-func (b *Bench) versions(ctx context.Context) map[string]string {
-	all := map[string]string{"go": strings.TrimPrefix(runtime.Version(), "go")}
-	if db, err := pgx.Connect(ctx, b.System.postgres()); err == nil {
-		var version string
-		if db.QueryRow(ctx, `SELECT current_setting('server_version')`).Scan(&version) == nil {
-			all["postgres"] = version
-		}
-		_ = db.Close(ctx)
+// versions lists what the services are built with and stand on.
+func (b *Bench) versions(ctx context.Context) string {
+	all := []string{"go " + strings.TrimPrefix(runtime.Version(), "go")}
+	var postgres string
+	if b.db.QueryRow(ctx, `SELECT current_setting('server_version')`).Scan(&postgres) == nil {
+		all = append(all, "postgres "+postgres)
 	}
-	for program, args := range map[string][]string{"redis": {"redis-server", "--version"}, "project": {"git", "-C", b.System.Root, "rev-parse", "--short", "HEAD"}} {
-		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).Output(); err == nil {
-			all[program] = shortVersion(string(out))
-		}
+	if out, err := exec.CommandContext(ctx, "redis-server", "--version").Output(); err == nil {
+		all = append(all, "redis "+shortVersion(string(out)))
 	}
-	return all
+	return strings.Join(all, ", ")
 }
 
 // shortVersion cuts what "redis-server --version" says down to the number.

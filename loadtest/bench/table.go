@@ -3,7 +3,6 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"os"
 	"slices"
@@ -17,24 +16,38 @@ const (
 	tableEnds   = "<!-- end of table -->"
 )
 
-// Table renders the report in Markdown.
+// Table renders the report in Markdown: the rows, and below them the runs that
+// measured them, by letters.
 func (r Report) Table() string {
 	var text strings.Builder
-	_, _ = fmt.Fprintf(&text, "%s. %s. %s. `%s`\n\n", r.Date, r.Machine, r.versionText(), strings.Join(r.Commands, "`, `"))
-	text.WriteString("| what | baseline | target | measured | | figures |\n|---|---|---|---|---|---|\n")
+	var runs []Run
+	text.WriteString("| what | baseline | target | measured | | figures | run |\n|---|---|---|---|---|---|---|\n")
 	for _, result := range r.Results {
-		_, _ = fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s |\n", result.What, orDash(result.Baseline), result.Target,
-			orDash(result.Value), result.Verdict(), figureText(result))
+		if !slices.Contains(runs, result.Run) {
+			runs = append(runs, result.Run)
+		}
+		_, _ = fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s | %s |\n", result.What, orDash(result.Baseline), result.Target,
+			orDash(result.Value), result.Verdict(), figureText(result), letter(slices.Index(runs, result.Run)))
+	}
+	text.WriteString("\n")
+	for i, run := range runs {
+		_, _ = fmt.Fprintf(&text, "- Run %s: %s\n", letter(i), run)
 	}
 	return text.String()
 }
 
-func (r Report) versionText() string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
-		parts = append(parts, name+" "+r.Versions[name])
+func letter(i int) string { return string(rune('a' + i)) }
+
+// String tells all about a run in a line of Markdown.
+func (r Run) String() string {
+	if r == (Run{}) {
+		return "not recorded."
 	}
-	return strings.Join(parts, ", ")
+	command := "command not recorded"
+	if r.Command != "" {
+		command = "`" + r.Command + "`"
+	}
+	return fmt.Sprintf("%s, project %s, %s. %s. %s.", r.Date, r.Project, command, r.Versions, r.Machine)
 }
 
 func orDash(text string) string {

@@ -60,23 +60,32 @@ func run(ctx context.Context, o options) (err error) {
 	if _, missing := os.Stat(o.k6); missing != nil {
 		o.k6 = ""
 	}
-	b := &bench.Bench{System: system, Out: os.Stdout, K6: o.k6, LineFans: o.lineFans}
+	b := &bench.Bench{System: system, Out: os.Stdout, K6: o.k6, LineFans: o.lineFans, Command: command(o, rows)}
 	return measure(ctx, b, rows, filepath.Join(root, o.dir))
+}
+
+// command is what has to be typed to measure these rows again.
+func command(o options, rows []string) string {
+	text := "make bench"
+	if o.profile {
+		text = "PROFILE=1 " + text
+	}
+	if len(rows) < len(bench.Rows()) {
+		text += " ONLY=" + strings.Join(rows, ",")
+	}
+	return text
 }
 
 // measure writes the results after every row, so that an interrupted run keeps what
 // it has found out.
 func measure(ctx context.Context, b *bench.Bench, rows []string, dir string) error {
-	command := "make bench"
-	if len(rows) < len(bench.Rows()) {
-		command += " ONLY=" + strings.Join(rows, ",")
-	}
 	file := filepath.Join(dir, "results.json")
 	old, err := bench.ReadReport(file)
 	if err != nil {
 		return err
 	}
-	report, failed := b.NewReport(ctx, command), []string(nil)
+	var report bench.Report
+	var failed []string
 	var writeErr error
 	err = b.Run(ctx, rows, func(r bench.Result) {
 		report.Results = append(report.Results, r)
