@@ -55,7 +55,7 @@ const (
 	// maxIdlePoll is the pause once none has come for a while; whoever stores one can
 	// end it, see Wake.
 	maxIdlePoll = 100 * time.Millisecond
-	// lull is how many empty looks send a helper to sleep and let the scout slow down.
+	// lull is how many empty looks let the scout slow down.
 	lull            = 25
 	minDownPause    = 100 * time.Millisecond
 	maxDownPause    = 2 * time.Second
@@ -105,7 +105,8 @@ func nudge(c chan struct{}) {
 }
 
 // Run relays with n pollers until ctx ends: a scout that always looks, and helpers
-// that it calls while there is something to do.
+// that it calls when there is more than one batch. Helpers that looked whenever there
+// was something would only take a batch apart.
 func (r *Relay) Run(ctx context.Context, n int) error {
 	done := make(chan struct{})
 	for i := range n {
@@ -128,20 +129,20 @@ func (r *Relay) Run(ctx context.Context, n int) error {
 func (r *Relay) scout(ctx context.Context) {
 	down := time.Duration(0)
 	for empty := 0; ctx.Err() == nil; {
-		sent, err := r.look(ctx, empty >= lull)
+		sent, err := r.look(ctx, empty > 0)
 		switch {
 		case err != nil:
 			down = r.outage(ctx, err, down)
 			continue
 		case sent > 0:
 			empty = 0
-			nudge(r.help)
 		default:
 			empty++
 		}
 		down = 0
 		switch {
 		case sent == batchSize:
+			nudge(r.help)
 		case empty < lull:
 			pause(ctx, idlePoll, nil)
 		default:
@@ -160,16 +161,10 @@ func (r *Relay) assist(ctx context.Context) {
 			return
 		case <-r.help:
 		}
-		for empty := 0; empty < lull && ctx.Err() == nil; {
+		for ctx.Err() == nil {
 			sent, err := r.step(ctx)
-			if err != nil {
-				break // the scout tells about it, and calls again
-			}
-			if empty++; sent > 0 {
-				empty = 0
-			}
-			if sent < batchSize {
-				pause(ctx, idlePoll, nil)
+			if err != nil || sent < batchSize {
+				break // an error is told by the scout
 			}
 		}
 	}
@@ -224,7 +219,7 @@ func (r *Relay) step(ctx context.Context) (sent int, err error) {
 	defer cancel()
 	var lost error
 	var counts outcome
-	err = postgres.InTx(ctx, r.pool, func(tx pgx.Tx) error {
+	err = postgres.InTx(ctx, steps{r.pool}, func(tx pgx.Tx) error {
 		rows, err := take(ctx, tx)
 		if err != nil || len(rows) == 0 {
 			return err
@@ -248,6 +243,17 @@ func (r *Relay) report(ctx context.Context, c outcome) {
 	}
 }
 
+// steps begins the relay's transactions. They need not be on disk: a row that a crash
+// brings back is published again. Their plans are made once: Postgres would plan the
+// DELETE anew each time, because the length of its list changes what it seems to cost.
+type steps struct{ pool *pgxpool.Pool }
+
+// Begin implements postgres.Beginner.
+func (s steps) Begin(ctx context.Context) (pgx.Tx, error) {
+	const q = `BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan`
+	return s.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: q})
+}
+
 type row struct {
 	ID      int64
 	EventID string
@@ -264,15 +270,11 @@ func take(ctx context.Context, tx pgx.Tx) ([]row, error) {
 		ORDER BY id
 		LIMIT $1
 		FOR UPDATE SKIP LOCKED`
-	var taken []row
-	batch := &pgx.Batch{}
-	postgres.QueueAsyncCommit(batch) // a row that a crash brings back is published again
-	batch.Queue(q, batchSize).Query(func(rows pgx.Rows) (err error) {
-		taken, err = pgx.CollectRows(rows, pgx.RowToStructByPos[row])
-		return err
-	})
-	err := tx.SendBatch(ctx, batch).Close()
-	return taken, err
+	rows, err := tx.Query(ctx, q, batchSize)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[row])
 }
 
 func eventsOf(rows []row) []Event {

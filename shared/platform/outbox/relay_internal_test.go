@@ -343,18 +343,25 @@ func TestAnIdleRelayIsWoken(t *testing.T) {
 	eventually(t, "the event is published", func() bool { return waiting(t, pool) == 0 })
 }
 
+// A scout that has taken a whole batch calls for help; helpers work until no whole batch
+// is left.
 func TestHelpersRelayWhatTheScoutCannot(t *testing.T) {
 	t.Parallel()
 	pool, sent := pgtest.Pool(t), &counter{times: map[string]int{}}
 	relay := newRelay(pool, sent)
-	const events = 20
-	for i := range events {
-		insert(t, pool, envelope(fmt.Sprint("evt-", i), typ))
+	envelopes := make([]event.Envelope, 2*batchSize)
+	for i := range envelopes {
+		envelopes[i] = envelope(fmt.Sprint("evt-", i), typ)
 	}
+	insert(t, pool, envelopes...)
+	stop := start(t, func(ctx context.Context) { relay.assist(ctx) })
 	nudge(relay.help)
-	start(t, func(ctx context.Context) { relay.assist(ctx) }) // no scout
-	eventually(t, "all published", func() bool { return waiting(t, pool) == 0 })
+	eventually(t, "helpers publish all", func() bool { return waiting(t, pool) == 0 })
 	if n := sent.duplicates(); n != 0 {
 		t.Errorf("%d published twice", n)
 	}
+	stop()
+	insert(t, pool, envelopes...)
+	start(t, func(ctx context.Context) { relay.scout(ctx) })
+	eventually(t, "the scout calls", func() bool { return len(relay.help) == 1 })
 }
