@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -22,6 +23,7 @@ const (
 	webhookTimeout = 10 * time.Second
 	webhookSenders = 4
 	webhookBacklog = 10_000
+	webhookAnswer  = 4 << 10 // bytes of an answer that are read
 )
 
 // notifier sends PAYMENT_STATUS_CHANGED to one address. Webhooks are hints: when
@@ -43,7 +45,7 @@ type transmission struct {
 func newNotifier(url string, faults *switchboard, log *slog.Logger) *notifier {
 	return &notifier{
 		url: url, faults: faults, log: log,
-		client: &http.Client{Timeout: webhookTimeout},
+		client: &http.Client{Timeout: webhookTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: webhookSenders}},
 		queue:  make(chan transmission, webhookBacklog),
 	}
 }
@@ -113,6 +115,7 @@ func (n *notifier) send(ctx context.Context, t transmission) {
 	request.Header.Set("tosspayments-webhook-transmission-retried-count", strconv.Itoa(t.retried))
 	response, err := n.client.Do(request)
 	if err == nil {
+		_, _ = io.CopyN(io.Discard, response.Body, webhookAnswer) // only a connection whose answer was read is used again
 		_ = response.Body.Close()
 		if response.StatusCode == http.StatusOK {
 			return
