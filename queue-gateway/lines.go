@@ -35,7 +35,7 @@ type lines struct {
 	held func() bool
 	told *promises
 
-	mu     sync.Mutex
+	mu     sync.RWMutex
 	shaped map[string]shapedStatus
 }
 
@@ -78,15 +78,18 @@ func (l *lines) Status(sale string) (api.Status, error) {
 		return api.Status{}, err
 	}
 	held := l.held()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s := l.shaped[sale]; s.source == body.ETag && s.held == held {
-		return s.status, nil
+	l.mu.RLock()
+	known := l.shaped[sale]
+	l.mu.RUnlock()
+	if known.source == body.ETag && known.held == held {
+		return known.status, nil
 	}
 	status, err := shape(body, held)
 	if err != nil {
 		return api.Status{}, err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.shaped[sale] = shapedStatus{body.ETag, held, status}
 	return status, nil
 }

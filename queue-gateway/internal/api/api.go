@@ -92,6 +92,7 @@ type Config struct {
 // API answers the gateway's routes.
 type API struct {
 	Config
+	access     *jwks.Verifier[caller]
 	origin     string // scheme://host of PublicURL
 	secure     bool   // cookies only over TLS
 	passKeys   []byte
@@ -112,8 +113,10 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
+	rules := jwks.Rules{Typ: "at+jwt", Issuer: "fairgate", Audience: "fairgate", Now: cfg.Clock.Now}
 	return &API{
 		Config:     cfg,
+		access:     jwks.NewVerifier[caller](cfg.Accounts, rules),
 		origin:     public.Scheme + "://" + public.Host,
 		secure:     !isLocal(public.Hostname()),
 		passKeys:   keys,

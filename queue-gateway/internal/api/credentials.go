@@ -20,8 +20,6 @@ const (
 	roleAdmin   = "admin"
 )
 
-var accessRules = jwks.Rules{Typ: "at+jwt", Issuer: "fairgate", Audience: "fairgate"}
-
 // caller is who an access token says is calling.
 type caller struct {
 	jwt.RegisteredClaims
@@ -39,10 +37,7 @@ func (a *API) bearer(c *fiber.Ctx) (*caller, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return nil, errs.ErrUnauthenticated
 	}
-	rules := accessRules
-	rules.Now = a.Clock.Now
-	var who caller
-	err := jwks.Verify(c.UserContext(), a.Accounts, strings.Clone(strings.TrimSpace(token)), rules, &who)
+	who, err := a.access.Verify(c.UserContext(), strings.TrimSpace(token))
 	switch {
 	case errors.Is(err, jwks.ErrInvalidToken):
 		return nil, errs.ErrUnauthenticated.WithMessage("The access token is not valid.").Because(err)

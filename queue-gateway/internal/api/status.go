@@ -25,6 +25,9 @@ func (a *API) status(c *fiber.Ctx) error {
 
 // matches reports whether an If-None-Match header names etag (RFC 9110 §13.1.2).
 func matches(header, etag string) bool {
+	if header == "" {
+		return false
+	}
 	for _, candidate := range strings.Split(header, ",") {
 		candidate = strings.TrimSpace(candidate)
 		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == etag {

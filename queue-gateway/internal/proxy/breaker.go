@@ -32,6 +32,7 @@ type breaker struct {
 	requests   *prometheus.CounterVec
 	lastAnswer atomic.Int64 // Unix nanoseconds
 	unreached  atomic.Int64 // requests in a row without any answer
+	tripped    atomic.Bool  // open or half open; asking the circuit takes a lock, and each poll asks
 }
 
 func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registerer) *breaker {
@@ -62,6 +63,7 @@ func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registe
 		IsExcluded: func(err error) bool { return errors.Is(err, errCaller) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			state.Set(float64(to))
+			b.tripped.Store(to != gobreaker.StateClosed)
 			if to == gobreaker.StateOpen {
 				trips.Inc()
 			}
@@ -71,7 +73,7 @@ func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registe
 	return b
 }
 
-func (b *breaker) closed() bool { return b.circuit.State() == gobreaker.StateClosed }
+func (b *breaker) closed() bool { return !b.tripped.Load() }
 
 // quiet reports whether no answer has come for d.
 func (b *breaker) quiet(d time.Duration) bool {

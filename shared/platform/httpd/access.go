@@ -30,31 +30,29 @@ func isRead(method string) bool {
 	return method == fiber.MethodGet || method == fiber.MethodHead || method == fiber.MethodOptions
 }
 
-// traced makes each request a step of a trace. The caller's trace is gone on with
+// traced answers the request as a step of a trace. The caller's trace is gone on with
 // only if the caller is one of ours: strangers must not choose what is sampled.
-func traced(t *tracing.Tracer) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		parent := ""
-		if c.IsProxyTrusted() {
-			parent = string([]byte(c.Get(tracing.Header)))
-		}
-		method := string([]byte(c.Method()))
-		ctx, span := t.Start(c.UserContext(), parent, method, tracing.Server)
-		defer span.End(nil)
-		c.SetUserContext(ctx)
-		err := c.Next()
-		if span.Recording() {
-			status := c.Response().StatusCode()
-			route := string([]byte(routeOf(c, status)))
-			span.Rename(method + " " + route)
-			span.Set("http.request.method", method)
-			span.Set("http.route", route)
-			span.SetInt("http.response.status_code", status)
-			span.Set("fairgate.request_id", logging.RequestID(ctx))
-			if status >= fiber.StatusInternalServerError {
-				span.Fail("server error")
-			}
-		}
-		return err
+func (m *manners) traced(c *fiber.Ctx) error {
+	parent := ""
+	if c.IsProxyTrusted() {
+		parent = string([]byte(c.Get(tracing.Header)))
 	}
+	method := string([]byte(c.Method()))
+	ctx, span := m.Tracer.Start(c.UserContext(), parent, method, tracing.Server)
+	defer span.End(nil)
+	c.SetUserContext(ctx)
+	err := m.answer(c)
+	if span.Recording() {
+		status := c.Response().StatusCode()
+		route := string([]byte(routeOf(c, status)))
+		span.Rename(method + " " + route)
+		span.Set("http.request.method", method)
+		span.Set("http.route", route)
+		span.SetInt("http.response.status_code", status)
+		span.Set("fairgate.request_id", logging.RequestID(ctx))
+		if status >= fiber.StatusInternalServerError {
+			span.Fail("server error")
+		}
+	}
+	return err
 }

@@ -59,22 +59,16 @@ func (p Proxies) Client(remote netip.Addr, forwarded string) netip.Addr {
 	return client
 }
 
-type clientIPKey struct{}
+type proxiesKey struct{}
 
 // ClientIP returns the caller's address as text; it believes X-Forwarded-For only
 // from the app's trusted proxies.
 func ClientIP(c *fiber.Ctx) string {
-	if ip, ok := c.Locals(clientIPKey{}).(string); ok {
-		return ip
+	remote := remoteAddr(c)
+	if proxies, ok := c.Locals(proxiesKey{}).(Proxies); ok {
+		return proxies.Client(remote, ForwardedFor(c)).String()
 	}
-	return remoteAddr(c).String()
-}
-
-func rememberClientIP(proxies Proxies) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		c.Locals(clientIPKey{}, proxies.Client(remoteAddr(c), ForwardedFor(c)).String())
-		return c.Next()
-	}
+	return remote.String()
 }
 
 // ForwardedFor returns X-Forwarded-For as the caller sent it. Its lines are one

@@ -41,12 +41,10 @@ func (d *Drain) After(ctx context.Context) (serving context.Context, cancel cont
 	return serving, func() { unhook(); end() }
 }
 
-// partWithCallers ends each connection after its answer, so that none is left open
+// partWithCaller ends the connection after its answer, so that none is left open
 // and idle when the listener closes: a request sent into that would be lost.
-func (d *Drain) partWithCallers(c *fiber.Ctx) error {
-	err := c.Next()
+func (d *Drain) partWithCaller(c *fiber.Ctx) {
 	if d.begun.Load() {
 		c.Context().SetConnectionClose()
 	}
-	return err
 }

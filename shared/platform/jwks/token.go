@@ -77,6 +77,12 @@ type Rules struct {
 // (a pointer). It insists on EdDSA, on typ, on exp and on a known kid. The error
 // is ErrInvalidToken, except that a source which cannot be asked gives its own.
 func Verify(ctx context.Context, source Source, token string, rules Rules, claims jwt.Claims) error {
+	_, _, err := verify(ctx, source, token, rules, claims)
+	return err
+}
+
+// verify also returns the key that signed the token, and its name.
+func verify(ctx context.Context, source Source, token string, rules Rules, claims jwt.Claims) (kid string, key ed25519.PublicKey, err error) {
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
 		jwt.WithIssuer(rules.Issuer), jwt.WithAudience(rules.Audience),
@@ -86,22 +92,23 @@ func Verify(ctx context.Context, source Source, token string, rules Rules, claim
 		options = append(options, jwt.WithTimeFunc(rules.Now))
 	}
 	var sourceFailure error
-	_, err := jwt.NewParser(options...).ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+	_, err = jwt.NewParser(options...).ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
 		if typ, _ := t.Header["typ"].(string); typ != rules.Typ {
 			return nil, fmt.Errorf("typ %q is not %q", typ, rules.Typ)
 		}
-		kid, _ := t.Header["kid"].(string)
-		key, err := source.Key(ctx, kid)
+		kid, _ = t.Header["kid"].(string)
+		found, err := source.Key(ctx, kid)
 		if err != nil && !errors.Is(err, ErrUnknownKey) {
 			sourceFailure = err
 		}
-		return key, err
+		key = found
+		return found, err
 	})
 	if sourceFailure != nil {
-		return sourceFailure
+		return "", nil, sourceFailure
 	}
 	if err != nil {
-		return ErrInvalidToken.Because(err)
+		return "", nil, ErrInvalidToken.Because(err)
 	}
-	return nil
+	return kid, key, nil
 }

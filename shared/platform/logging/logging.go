@@ -13,15 +13,31 @@ import (
 
 type requestIDKey struct{}
 
+// identified is a context that knows its request id: one allocation, where
+// context.WithValue makes two, in every request.
+type identified struct {
+	context.Context
+	id string
+}
+
+func (c *identified) Value(key any) any {
+	if key == (requestIDKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
 // WithRequestID returns a context whose log lines carry the request id.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
+	return &identified{ctx, id}
 }
 
 // RequestID returns the request id of ctx, or "".
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+	if c, ok := ctx.Value(requestIDKey{}).(*identified); ok {
+		return c.id
+	}
+	return ""
 }
 
 // New returns a logger that writes one JSON object a line, with the service's name
