@@ -95,7 +95,7 @@ func Register(app *fiber.App, o Options) *huma.OpenAPI {
 	a.meRoutes()
 	a.catalogueRoutes()
 	a.showtimeRoutes(app)
-	a.holdRoutes()
+	a.holdRoutes(app)
 	a.bookingRoutes()
 	a.paymentRoutes()
 	a.operatorRoutes()

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/money"
+	"github.com/fairgate/fairgate/shared/queue"
 )
 
 // Hold is seats reserved for minutes.
@@ -31,6 +33,11 @@ type holdInput struct {
 	}
 }
 
+const (
+	maxSeatsAsked = 100 // the tag maxItems above
+	maxID         = 80  // the tag maxLength of IDInput
+)
+
 // BestAvailable asks for the best seats side by side.
 type BestAvailable struct {
 	Count int    `json:"count" minimum:"1" maximum:"100" example:"2"`
@@ -46,7 +53,8 @@ type holdIDInput struct {
 	ID string `path:"id" maxLength:"4096"`
 }
 
-func (a *api) holdRoutes() {
+func (a *api) holdRoutes(app *fiber.App) {
+	app.Post("/v1/showtimes/:id/holds", a.plainHold)
 	pass := []map[string][]string{{"account": {}, "pass": {}}}
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "create-hold", Method: http.MethodPost, Path: "/v1/showtimes/{id}/holds", Tags: []string{"seats"},
@@ -98,11 +106,9 @@ func (a *api) passForHold(ctx huma.Context, next func(huma.Context)) {
 func (a *api) createHold(ctx context.Context, in *holdInput) (*holdOutput, error) {
 	r := of(ctx)
 	request := booking.HoldRequest{
-		ShowtimeID: in.ID, AccountID: r.caller.ID, IdempotencyKey: r.key.Value, Seats: in.Body.Seats, Session: r.bookingSession(),
+		ShowtimeID: in.ID, AccountID: r.caller.ID, IdempotencyKey: r.key.Value, Seats: in.Body.Seats,
 	}
-	if r.session != nil {
-		request.SessionEndsAt = r.session.EndsAt
-	}
+	bindTo(r.session, &request)
 	if best := in.Body.BestAvailable; best != nil {
 		request.BestAvailable = &booking.BestAvailable{Count: best.Count, Grade: best.Grade}
 	}
@@ -113,9 +119,18 @@ func (a *api) createHold(ctx context.Context, in *holdInput) (*holdOutput, error
 	return holdOutputOf(hold), nil
 }
 
-func holdOutputOf(h booking.Hold) *holdOutput {
-	return &holdOutput{Cache: "no-store", Body: Hold{HoldID: h.ID, Seats: h.Seats, Amount: h.Amount, ExpiresAt: h.ExpiresAt}}
+// bindTo makes a hold end with the fan's session; it is nil when the sale is not queued.
+func bindTo(session *queue.Session, request *booking.HoldRequest) {
+	if session != nil {
+		request.Session, request.SessionEndsAt = eventSession(session), session.EndsAt
+	}
 }
+
+func holdOf(h booking.Hold) Hold {
+	return Hold{HoldID: h.ID, Seats: h.Seats, Amount: h.Amount, ExpiresAt: h.ExpiresAt}
+}
+
+func holdOutputOf(h booking.Hold) *holdOutput { return &holdOutput{Cache: "no-store", Body: holdOf(h)} }
 
 func (a *api) hold(ctx context.Context, in *holdIDInput) (*holdOutput, error) {
 	hold, err := a.Holds.Get(ctx, of(ctx).caller.ID, in.ID)

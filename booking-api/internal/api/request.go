@@ -59,11 +59,13 @@ func (r *request) act(ctx context.Context) context.Context {
 	return audit.WithActor(ctx, "account:"+r.caller.ID)
 }
 
-func (r *request) bookingSession() *event.Session {
-	if r.session == nil {
+func (r *request) bookingSession() *event.Session { return eventSession(r.session) }
+
+func eventSession(s *queue.Session) *event.Session {
+	if s == nil {
 		return nil
 	}
-	return &event.Session{SaleID: r.session.SaleID, Epoch: r.session.Epoch, N: r.session.N}
+	return &event.Session{SaleID: s.SaleID, Epoch: s.Epoch, N: s.N}
 }
 
 // humaContext is an alias because an embedded field named Context would hide the
@@ -109,14 +111,22 @@ func (a *api) refuse(ctx huma.Context, err error) {
 
 // requireAccount lets only valid access tokens pass.
 func (a *api) requireAccount(ctx huma.Context, next func(huma.Context)) {
-	caller, err := a.tokens.verify(ctx.Context(), bearer(ctx.Header(fiber.HeaderAuthorization)))
+	caller, err := a.callerOf(humafiber.Unwrap(ctx))
 	if err != nil {
-		ctx.SetHeader(fiber.HeaderWWWAuthenticate, "Bearer")
 		a.refuse(ctx, err)
 		return
 	}
 	of(ctx.Context()).caller = caller
 	next(ctx)
+}
+
+// callerOf returns whom the access token of a request names.
+func (a *api) callerOf(c *fiber.Ctx) (Caller, error) {
+	caller, err := a.tokens.verify(c.UserContext(), bearer(c.Get(fiber.HeaderAuthorization)))
+	if err != nil {
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	}
+	return caller, err
 }
 
 // requireText comes last and refuses what Postgres could not keep as text, in the
@@ -149,7 +159,7 @@ func bearer(header string) string {
 // requireKey insists on an Idempotency-Key.
 func (a *api) requireKey(ctx huma.Context, next func(huma.Context)) {
 	value := ctx.Header(headerIdempotency)
-	if value == "" || len(value) > maxKeyLength || !isText(value) {
+	if !isKey(value) {
 		a.refuse(ctx, errKeyRequired)
 		return
 	}
@@ -158,6 +168,8 @@ func (a *api) requireKey(ctx huma.Context, next func(huma.Context)) {
 	r.key = booking.NewKey(r.caller.ID, route, value, ctx.Method(), u.Path, bodyOf(ctx))
 	next(ctx)
 }
+
+func isKey(s string) bool { return s != "" && len(s) <= maxKeyLength && isText(s) }
 
 // requireSameSite refuses what another site could have made this browser send.
 func (a *api) requireSameSite(ctx huma.Context, next func(huma.Context)) {
@@ -179,28 +191,33 @@ func (a *api) fromThisSite(c *fiber.Ctx) bool {
 		(u.Scheme == a.PublicURL.Scheme && u.Host == a.PublicURL.Host || u.Host == c.Hostname())
 }
 
-// checkPass lets the caller book on the sale: always when it is not queued, else
-// with a pass whose session is active. It keeps the session in the request.
-func (a *api) checkPass(ctx huma.Context, saleID string) error {
-	sale, err := a.Catalogue.Sale(ctx.Context(), saleID)
+// checkPass is passOf that keeps the session in the request.
+func (a *api) checkPass(ctx huma.Context, saleID string) (err error) {
+	r := of(ctx.Context())
+	r.session, err = a.passOf(humafiber.Unwrap(ctx), r.caller.ID, saleID)
+	return err
+}
+
+// passOf lets an account book on the sale: always when it is not queued, else with a
+// pass whose session is active. It returns that session.
+func (a *api) passOf(c *fiber.Ctx, accountID, saleID string) (*queue.Session, error) {
+	ctx := c.UserContext()
+	sale, err := a.Catalogue.Sale(ctx, saleID)
 	if err != nil || !sale.Queued {
-		return nil // a sale that is not there is the handler's 404
+		return nil, nil // a sale that is not there is the handler's 404
 	}
-	c := humafiber.Unwrap(ctx)
-	token := strings.Clone(c.Get(headerPass))
+	token := c.Get(headerPass)
 	if token == "" {
-		token = strings.Clone(c.Cookies("entry_pass_" + saleID))
+		token = c.Cookies("entry_pass_" + saleID)
 		if token != "" && !a.fromThisSite(c) {
-			return errOrigin
+			return nil, errOrigin
 		}
 	}
-	r := of(ctx.Context())
-	session, err := a.Gate.Check(ctx.Context(), token, saleID, r.caller.ID)
+	session, err := a.Gate.Check(ctx, token, saleID, accountID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r.session = &session
-	return nil
+	return &session, nil
 }
 
 // contact returns whom to write to about the caller's bookings.
