@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -40,13 +42,33 @@ func (b *Bench) fillCatalogue(ctx context.Context) error {
 			SELECT 'bench-p' || i, n, 'bench-f' || 1 + (i * 13 + n * 2503) % 5000
 			FROM generate_series(1, ` + fmt.Sprint(manyPerformances) + `) i, generate_series(1, 2) n WHERE cardinality($1::text[]) > 0`,
 	}
+	start := time.Now()
+	if err := pgx.BeginFunc(ctx, b.db, func(tx pgx.Tx) error { return insertWithoutTriggers(ctx, tx, statements) }); err != nil {
+		return err
+	}
+	if _, err := b.db.Exec(ctx, "VACUUM ANALYZE venue, performer, performance, performance_cast"); err != nil {
+		return err
+	}
+	b.say("filled in %.1f s", time.Since(start).Seconds())
+	return nil
+}
+
+// insertWithoutTriggers runs the statements without triggers, then lets the triggers
+// make the search text of each performance once, when its cast is there.
+func insertWithoutTriggers(ctx context.Context, tx pgx.Tx, statements []string) error {
+	if _, err := tx.Exec(ctx, `SET LOCAL session_replication_role = replica`); err != nil {
+		return err
+	}
 	for _, statement := range statements {
 		// A system that was kept has them already.
-		if _, err := b.db.Exec(ctx, statement+" ON CONFLICT DO NOTHING", titleWords()); err != nil {
+		if _, err := tx.Exec(ctx, statement+" ON CONFLICT DO NOTHING", titleWords()); err != nil {
 			return err
 		}
 	}
-	_, err := b.db.Exec(ctx, "VACUUM ANALYZE venue, performer, performance, performance_cast")
+	if _, err := tx.Exec(ctx, `SET LOCAL session_replication_role = origin`); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `UPDATE performance SET search = '' WHERE search = '' AND id LIKE 'bench-p%'`)
 	return err
 }
 

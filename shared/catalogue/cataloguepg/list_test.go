@@ -187,6 +187,48 @@ func TestKeywordsFollowEveryName(t *testing.T) {
 	count("부산 극장", 29)
 }
 
+// importing stores many performances and their casts in one transaction, which is
+// rolled back, and returns how often all casts were read for it.
+func importing(t *testing.T, s *shelf, before string) (wholeReads int) {
+	t.Helper()
+	ctx := context.Background()
+	tx, err := s.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	for _, sql := range []string{
+		before,
+		`ANALYZE performance_cast`, // few: reading all is what a planner chooses now
+		`INSERT INTO performance (id, title, category, venue_id, starts_on, ends_on)
+			SELECT 'new' || i, 'Title ' || i, 'play', 'v0', '2031-01-01', '2031-01-01' FROM generate_series(1, 200) i`,
+		`INSERT INTO performance_cast (performance_id, position, performer_id)
+			SELECT 'new' || i, n, 'f' || n FROM generate_series(1, 200) i, generate_series(1, 2) n`,
+	} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const q = `SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relid = 'performance_cast'::regclass`
+	if err := tx.QueryRow(ctx, q).Scan(&wholeReads); err != nil {
+		t.Fatal(err)
+	}
+	return wholeReads
+}
+
+// Every row of a large import looks up its own cast only, whatever the session's plan
+// was made for.
+func TestAnImportReadsEachCastAlone(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	if n := importing(t, s, `SELECT 1`); n != 0 {
+		t.Errorf("all casts were read %d times", n)
+	}
+	if n := importing(t, s, `ALTER FUNCTION performance_search() RESET enable_seqscan`); n == 0 {
+		t.Error("without the function's setting no casts are read either: the test shows nothing")
+	}
+}
+
 func TestAPageIsRememberedForAMoment(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
