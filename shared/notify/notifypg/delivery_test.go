@@ -3,6 +3,7 @@ package notifypg_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,12 +31,15 @@ func stateOf(t *testing.T, pool *pgxpool.Pool) (state string, attempt int) {
 func TestOneOfManyCouriersSends(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Pool(t)
-	courier := notify.NewCourier(notifypg.NewDeliveries(pool), time.Minute)
+	var couriers []*notify.Courier // of several workers; those of one share statements
+	for range 5 {
+		couriers = append(couriers, notify.NewCourier(notifypg.NewDeliveries(pool), time.Minute))
+	}
 	var sent, busy atomic.Int32
 	var all sync.WaitGroup
-	for range 30 {
+	for i := range 30 {
 		all.Go(func() {
-			err := courier.Deliver(context.Background(), mail, func(context.Context) error { sent.Add(1); return nil })
+			err := couriers[i%len(couriers)].Deliver(context.Background(), mail, func(context.Context) error { sent.Add(1); return nil })
 			switch {
 			case errors.Is(err, notify.ErrInHand):
 				busy.Add(1)
@@ -50,6 +54,41 @@ func TestOneOfManyCouriersSends(t *testing.T) {
 	}
 	if state, _ := stateOf(t, pool); state != "sent" {
 		t.Errorf("state = %s; want sent", state)
+	}
+}
+
+// What one worker sends at the same time is stored together, each as its own.
+func TestManyAreDeliveredTogether(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Pool(t)
+	courier := notify.NewCourier(notifypg.NewDeliveries(pool), time.Minute)
+	var sent atomic.Int32
+	var all sync.WaitGroup
+	const mails = 50
+	for i := range mails {
+		all.Go(func() {
+			d := mail
+			d.Entity = fmt.Sprint("bkg-", i)
+			err := courier.Deliver(context.Background(), d, func(context.Context) error {
+				sent.Add(1)
+				if i%10 == 3 {
+					return errs.ErrUpstream
+				}
+				return nil
+			})
+			if (err != nil) != (i%10 == 3) {
+				t.Errorf("%s: %v", d.Entity, err)
+			}
+		})
+	}
+	all.Wait()
+	const q = `SELECT count(*) FILTER (WHERE state = 'sent'), count(*) FILTER (WHERE state = 'pending' AND last_error <> '') FROM delivery`
+	var done, pending int
+	if err := pool.QueryRow(context.Background(), q).Scan(&done, &pending); err != nil {
+		t.Fatal(err)
+	}
+	if sent.Load() != mails || done != mails-5 || pending != 5 {
+		t.Errorf("tried %d, %d sent, %d pending; want %d, %d, 5", sent.Load(), done, pending, mails, mails-5)
 	}
 }
 

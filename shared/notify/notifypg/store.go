@@ -6,37 +6,76 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/fairgate/fairgate/shared/notify"
+	"github.com/fairgate/fairgate/shared/platform/coalesce"
 )
 
-// Store is a notify.Store.
-type Store struct{ pool *pgxpool.Pool }
+// Store is a notify.Store. Concurrent calls of Add share a transaction.
+type Store struct {
+	pool  *pgxpool.Pool
+	added *coalesce.Group[notify.Notification, bool]
+}
 
 // NewStore returns a store on pool.
-func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool} }
+func NewStore(pool *pgxpool.Pool) *Store {
+	s := &Store{pool: pool}
+	s.added = coalesce.NewGroup(together, togetherFor, s.add)
+	return s
+}
 
 // lockClass keeps our advisory locks apart from those of others.
 const lockClass = 5
 
-// Add stores n once per (account, kind, entity). The lock makes the numbers of an
-// account appear in their order: a reader who has seen one has seen all before.
+// Add stores n once per (account, kind, entity).
 func (s *Store) Add(ctx context.Context, n notify.Notification) (added bool, err error) {
-	const lock = `SELECT pg_advisory_xact_lock($1, hashtext($2))`
+	if added, err = s.added.Call(ctx, n); err != nil {
+		return false, fmt.Errorf("notifypg: add: %w", err)
+	}
+	return added, nil
+}
+
+// identity is what there is one notification of.
+type identity struct {
+	account, entity string
+	kind            notify.Template
+}
+
+// add stores notifications in one transaction. The locks, taken in one order by
+// everybody, make the numbers of an account appear in their order: a reader who has
+// seen one has seen all before.
+func (s *Store) add(ctx context.Context, list []notify.Notification) ([]bool, error) {
+	const lock = `
+		SELECT pg_advisory_xact_lock($1, key)
+		FROM (SELECT DISTINCT hashtext(account) AS key FROM unnest($2::text[]) AS account ORDER BY key) AS keys`
 	const q = `
 		INSERT INTO notification (account_id, kind, entity, title, body, link)
-		VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT ON CONSTRAINT notification_once DO NOTHING`
+		SELECT account_id, kind, entity, title, body, link
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS n (account_id, kind, entity, title, body, link)
+		ON CONFLICT ON CONSTRAINT notification_once DO NOTHING
+		RETURNING account_id, kind, entity`
+	var accounts, kinds, entities, titles, bodies, links []string
+	for _, n := range list {
+		accounts, kinds, entities = append(accounts, n.AccountID), append(kinds, string(n.Kind)), append(entities, n.Entity)
+		titles, bodies, links = append(titles, n.Title), append(bodies, n.Body), append(links, n.Link)
+	}
+	stored := make(map[identity]bool, len(list))
 	batch := &pgx.Batch{} // one transaction in one round trip
-	batch.Queue(lock, lockClass, n.AccountID)
-	batch.Queue(q, n.AccountID, n.Kind, n.Entity, n.Title, n.Body, n.Link).Exec(func(tag pgconn.CommandTag) error {
-		added = tag.RowsAffected() == 1
-		return nil
+	batch.Queue(lock, lockClass, accounts)
+	batch.Queue(q, accounts, kinds, entities, titles, bodies, links).Query(func(rows pgx.Rows) error {
+		var id identity
+		_, err := pgx.ForEachRow(rows, []any{&id.account, &id.kind, &id.entity}, func() error { stored[id] = true; return nil })
+		return err
 	})
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return false, fmt.Errorf("notifypg: add: %w", err)
+		return nil, err
+	}
+	added := make([]bool, len(list))
+	for i, n := range list {
+		id := identity{n.AccountID, n.Entity, n.Kind}
+		added[i] = stored[id]
+		delete(stored, id) // of two that are the same, one
 	}
 	return added, nil
 }

@@ -19,13 +19,14 @@ func note(account, entity string) notify.Notification {
 
 func TestNotificationIsStoredOnce(t *testing.T) {
 	t.Parallel()
-	store := notifypg.NewStore(pgtest.Pool(t))
+	pool := pgtest.Pool(t)
+	store, other := notifypg.NewStore(pool), notifypg.NewStore(pool)
 	ctx := context.Background()
 	var added sync.Map
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
-			ok, err := store.Add(ctx, note("acc-1", "bkg-1"))
+			ok, err := []*notifypg.Store{store, other}[i%2].Add(ctx, note("acc-1", "bkg-1"))
 			if err != nil {
 				t.Error(err)
 			}
@@ -85,14 +86,14 @@ func TestInboxPagesNewestFirst(t *testing.T) {
 
 // readerMisses adds n notifications of one account at once while a reader asks
 // for everything after the last it saw, and returns how many it never saw.
-func readerMisses(t *testing.T, store *notifypg.Store, add func(entity string) error) int {
+func readerMisses(t *testing.T, store *notifypg.Store, add func(i int) error) int {
 	t.Helper()
 	const n = 60
 	ctx := context.Background()
 	var writers sync.WaitGroup
 	for i := range n {
 		writers.Go(func() {
-			if err := add(fmt.Sprint("bkg-", i)); err != nil {
+			if err := add(i); err != nil {
 				t.Error(err)
 			}
 		})
@@ -122,9 +123,13 @@ func readerMisses(t *testing.T, store *notifypg.Store, add func(entity string) e
 
 func TestReaderMissesNothing(t *testing.T) {
 	t.Parallel()
-	store := notifypg.NewStore(pgtest.Pool(t))
-	missed := readerMisses(t, store, func(entity string) error {
-		_, err := store.Add(context.Background(), note("acc-1", entity))
+	pool := pgtest.Pool(t)
+	var stores []*notifypg.Store // of several workers; calls of one share transactions
+	for range 10 {
+		stores = append(stores, notifypg.NewStore(pool))
+	}
+	missed := readerMisses(t, stores[0], func(i int) error {
+		_, err := stores[i%len(stores)].Add(context.Background(), note("acc-1", fmt.Sprint("bkg-", i)))
 		return err
 	})
 	if missed != 0 {
