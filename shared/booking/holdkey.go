@@ -7,8 +7,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fairgate/fairgate/shared/event"
@@ -26,18 +29,35 @@ const (
 	RequestLength = 12
 )
 
+const signedLabel = "fairgate-hold-id-v1\x00"
+
 var holdEncoding = base64.RawURLEncoding.Strict()
 
 // HoldKey signs holds. A hold's id carries all that the hold is, so that it can be
 // read and booked while Redis is down, and cannot be made up or changed.
-type HoldKey struct{ secret []byte }
+type HoldKey struct{ macs *sync.Pool } // of *mac, which are dear to make
 
 // NewHoldKey returns a key made of secret, at least 32 random bytes.
 func NewHoldKey(secret []byte) (HoldKey, error) {
 	if len(secret) < minHoldSecret {
 		return HoldKey{}, fmt.Errorf("hold key: %d bytes, want at least %d", len(secret), minHoldSecret)
 	}
-	return HoldKey{secret: slices.Clone(secret)}, nil
+	secret = slices.Clone(secret)
+	return HoldKey{macs: &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }}}, nil
+}
+
+// mac is a keyed hash with room for what is written to it and for its sum.
+type mac struct {
+	hash.Hash
+	text []byte
+	sum  [sha256.Size]byte
+}
+
+// of returns the leading bytes of the sum over text, valid until the next call.
+func (m *mac) of(text []byte, bytes int) []byte {
+	m.Reset()
+	m.Write(text)
+	return m.Sum(m.sum[:0])[:bytes]
 }
 
 // signedHold is the wire form of a Hold; its short names keep the id short.
@@ -57,15 +77,61 @@ type signedHold struct {
 // Sign returns the id of hold: URL-safe, some 300 characters. It covers every
 // field but ID; ExpiresAt is cut to milliseconds.
 func (k HoldKey) Sign(hold Hold) string {
-	payload, err := json.Marshal(signedHold{
-		Nonce: hold.Nonce, Sale: hold.SaleID, Performance: hold.PerformanceID, Showtime: hold.ShowtimeID,
-		Account: hold.AccountID, Seats: hold.Seats, Session: hold.Session,
-		ExpiresAt: hold.ExpiresAt.UnixMilli(), Amount: hold.Amount, InPostgres: hold.InPostgres,
-	})
-	if err != nil {
-		panic(err) // strings and integers only: cannot happen
+	m := k.mac()
+	defer k.macs.Put(m)
+	m.text = appendHold(append(m.text[:0], signedLabel...), hold)
+	payload, tag := m.text[len(signedLabel):], m.of(m.text, tagBytes)
+	id := make([]byte, 0, holdEncoding.EncodedLen(len(payload))+1+holdEncoding.EncodedLen(tagBytes))
+	id = append(holdEncoding.AppendEncode(id, payload), '.')
+	return string(holdEncoding.AppendEncode(id, tag))
+}
+
+// appendHold writes what json.Marshal would write of the hold's signedHold.
+func appendHold(b []byte, hold Hold) []byte {
+	b = appendMember(b, `{"n":`, hold.Nonce)
+	b = appendMember(b, `,"l":`, hold.SaleID)
+	b = appendMember(b, `,"p":`, hold.PerformanceID)
+	b = appendMember(b, `,"t":`, hold.ShowtimeID)
+	b = appendMember(b, `,"a":`, hold.AccountID)
+	b = append(b, `,"s":[`...)
+	comma := ""
+	for _, no := range hold.Seats {
+		b = appendMember(b, comma, no)
+		comma = ","
 	}
-	return holdEncoding.EncodeToString(payload) + "." + holdEncoding.EncodeToString(k.tag(payload))
+	b = append(b, ']')
+	if q := hold.Session; q != nil {
+		b = appendMember(b, `,"q":{"sale_id":`, q.SaleID)
+		b = strconv.AppendUint(append(b, `,"epoch":`...), uint64(q.Epoch), 10)
+		b = append(strconv.AppendUint(append(b, `,"n":`...), q.N, 10), '}')
+	}
+	b = strconv.AppendInt(append(b, `,"x":`...), hold.ExpiresAt.UnixMilli(), 10)
+	b = strconv.AppendInt(append(b, `,"w":`...), int64(hold.Amount), 10)
+	if hold.InPostgres {
+		b = append(b, `,"f":true`...)
+	}
+	return append(b, '}')
+}
+
+// appendMember writes a text behind what opens it.
+func appendMember(b []byte, opening, text string) []byte {
+	b = append(b, opening...)
+	if !isPlain(text) {
+		escaped, _ := json.Marshal(text) // a string cannot fail
+		return append(b, escaped...)
+	}
+	return append(append(append(b, '"'), text...), '"')
+}
+
+// isPlain reports whether JSON writes a text as it is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
 }
 
 // Open returns the hold that id was made of; ErrHoldNotFound if we did not make id.
@@ -80,7 +146,7 @@ func (k HoldKey) Open(id string) (Hold, error) {
 		return Hold{}, ErrHoldNotFound
 	}
 	tag, err := holdEncoding.DecodeString(signature)
-	if err != nil || !hmac.Equal(tag, k.tag(payload)) {
+	if err != nil || !k.made(payload, tag) {
 		return Hold{}, ErrHoldNotFound
 	}
 	var signed signedHold
@@ -99,28 +165,36 @@ func (k HoldKey) Open(id string) (Hold, error) {
 // and set of seats give the same 24 URL-safe characters, which nobody else can
 // guess. Its first RequestLength characters do not depend on the seats.
 func (k HoldKey) Nonce(accountID, showtimeID, idempotencyKey string, seats []string) string {
-	request := k.digest("fairgate-hold-request-v1", accountID, showtimeID, idempotencyKey)
-	sorted := slices.Sorted(slices.Values(seats))
-	parts := append([]string{"fairgate-hold-seats-v1", accountID, showtimeID, idempotencyKey}, sorted...)
-	return request + k.digest(parts...)
-}
-
-func (k HoldKey) tag(payload []byte) []byte {
-	mac := hmac.New(sha256.New, k.secret)
-	mac.Write([]byte("fairgate-hold-id-v1\x00"))
-	mac.Write(payload)
-	return mac.Sum(nil)[:tagBytes]
-}
-
-// digest hashes parts, each with its length before it, so that no two lists of
-// parts give the same bytes.
-func (k HoldKey) digest(parts ...string) string {
-	mac := hmac.New(sha256.New, k.secret)
-	var length [8]byte
-	for _, part := range parts {
-		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
-		mac.Write(length[:])
-		mac.Write([]byte(part))
+	if !slices.IsSorted(seats) {
+		seats = slices.Sorted(slices.Values(seats))
 	}
-	return holdEncoding.EncodeToString(mac.Sum(nil)[:digestBytes])
+	m := k.mac()
+	defer k.macs.Put(m)
+	var nonce [2 * RequestLength]byte
+	m.text = appendParts(m.text[:0], "fairgate-hold-request-v1", accountID, showtimeID, idempotencyKey)
+	holdEncoding.Encode(nonce[:], m.of(m.text, digestBytes))
+	m.text = appendParts(m.text[:0], "fairgate-hold-seats-v1", accountID, showtimeID, idempotencyKey)
+	m.text = appendParts(m.text, seats...)
+	holdEncoding.Encode(nonce[RequestLength:], m.of(m.text, digestBytes))
+	return string(nonce[:])
 }
+
+// appendParts writes parts, each with its length before it, so that no two lists of
+// parts give the same bytes.
+func appendParts(b []byte, parts ...string) []byte {
+	for _, part := range parts {
+		b = binary.BigEndian.AppendUint64(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	return b
+}
+
+// made reports whether payload was signed with the key.
+func (k HoldKey) made(payload, tag []byte) bool {
+	m := k.mac()
+	defer k.macs.Put(m)
+	m.text = append(append(m.text[:0], signedLabel...), payload...)
+	return hmac.Equal(tag, m.of(m.text, tagBytes))
+}
+
+func (k HoldKey) mac() *mac { return k.macs.Get().(*mac) }

@@ -2,6 +2,7 @@ package booking
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"reflect"
@@ -116,5 +117,48 @@ func TestHoldKeyRefusesShortSecrets(t *testing.T) {
 	t.Parallel()
 	if _, err := NewHoldKey(make([]byte, 31)); err == nil {
 		t.Error("31 bytes were accepted")
+	}
+}
+
+func TestHoldIDsAndNoncesStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	key := testKey(t)
+	if got := key.Nonce("acc-1", "show-1", "key-1", []string{"1F-A-2", "1F-A-1"}); got != "n1oJuTDMvFRyeTMK5WxY9skv" {
+		t.Errorf("nonce %s", got)
+	}
+	id := key.Sign(Hold{
+		Nonce: "n", SaleID: "s", PerformanceID: "p", ShowtimeID: "t", AccountID: "a", Seats: []string{"1F-A-1", "가-1"},
+		Session: &event.Session{SaleID: "s", Epoch: 1, N: 2}, ExpiresAt: time.UnixMilli(1_700_000_000_123), Amount: 3,
+	})
+	if want := "eyJuIjoibiIsImwiOiJzIiwicCI6InAiLCJ0IjoidCIsImEiOiJhIiwicyI6WyIxRi1BLTEiLCLqsIAtMSJdLCJxIjp7InNhbGVfaWQiOiJzIiwiZXBvY2giOjEsIm4iOjJ9LCJ4IjoxNzAwMDAwMDAwMTIzLCJ3IjozfQ.iLp9gDtmTcAcjt9tu1ZQDQ"; id != want {
+		t.Errorf("id %s", id)
+	}
+}
+
+func TestAppendHoldWritesWhatEncodingJSONWould(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		hold := drawHold(t)
+		want, err := json.Marshal(signedHold{
+			Nonce: hold.Nonce, Sale: hold.SaleID, Performance: hold.PerformanceID, Showtime: hold.ShowtimeID,
+			Account: hold.AccountID, Seats: hold.Seats, Session: hold.Session,
+			ExpiresAt: hold.ExpiresAt.UnixMilli(), Amount: hold.Amount, InPostgres: hold.InPostgres,
+		})
+		if got := appendHold(nil, hold); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%s; encoding/json: %s, %v", got, want, err)
+		}
+	})
+}
+
+func BenchmarkSignedHold(b *testing.B) {
+	key := testKey(b)
+	hold := Hold{
+		SaleID: "sale-1", PerformanceID: "PF900001", ShowtimeID: "PF900001-20261212-1800", AccountID: "acc-0123456789",
+		Seats: []string{"1F-A-12-7", "1F-A-12-8"}, Session: &event.Session{SaleID: "sale-1", Epoch: 1, N: 2}, ExpiresAt: time.UnixMilli(1), Amount: 3,
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		hold.Nonce = key.Nonce(hold.AccountID, hold.ShowtimeID, "key", hold.Seats)
+		_ = key.Sign(hold)
 	}
 }
