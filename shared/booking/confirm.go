@@ -2,10 +2,7 @@ package booking
 
 import (
 	"context"
-	"fmt"
 	"time"
-
-	"github.com/fairgate/fairgate/shared/errs"
 )
 
 // Confirm takes what the fan brings back from the payment window, checked in this
@@ -14,21 +11,7 @@ import (
 // worker carries out: see Await. A booking of ₩0 is confirmed at once. A payment key
 // that was presented before changes nothing and is answered as it stands.
 func (s *Service) Confirm(ctx context.Context, command ConfirmCommand) (Confirmation, error) {
-	b, err := s.store.ByOrder(ctx, command.OrderID)
-	if err != nil {
-		return Confirmation{}, err
-	}
-	if b.AccountID != command.AccountID {
-		return Confirmation{}, ErrBookingNotFound
-	}
-	if b.Amount != command.Amount {
-		note := fmt.Sprintf("asked to confirm %d instead of %d", command.Amount, b.Amount)
-		if err := s.store.Note(ctx, b, "amount_mismatch", note); err != nil {
-			return Confirmation{}, err
-		}
-		return Confirmation{}, Keep(ErrAmountMismatch)
-	}
-	settled, err := s.take(ctx, b, command)
+	settled, err := s.store.Confirm(ctx, command, s.tickets)
 	s.announce(ctx, settled) // also when a seat was lost: the others are free again
 	if err != nil {
 		return Confirmation{}, err
@@ -37,16 +20,6 @@ func (s *Service) Confirm(ctx context.Context, command ConfirmCommand) (Confirma
 		s.store.AfterCommit(ctx, s.requested)
 	}
 	return ConfirmationOf(settled.Booking), nil
-}
-
-func (s *Service) take(ctx context.Context, b Booking, command ConfirmCommand) (Settlement, error) {
-	if b.Amount == 0 {
-		return s.store.ConfirmFree(ctx, b.ID, s.tickets)
-	}
-	if command.PaymentKey == "" {
-		return Settlement{}, errs.ErrValidationFailed.WithField("body.payment_key", "required")
-	}
-	return s.store.Pin(ctx, b.ID, command.PaymentKey, command.RequestID)
 }
 
 // How long Await sleeps between two looks: from the first to the longest when nothing

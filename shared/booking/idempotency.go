@@ -13,6 +13,9 @@ import (
 var ErrKeyInProgress = errs.New(errs.Conflict, "idempotency_in_progress", "A request with this Idempotency-Key is still running.").
 	WithRetryAfter(time.Second)
 
+// ErrAnswered stops an Effect whose request has been answered before.
+var ErrAnswered = errors.New("booking: the request has been answered before")
+
 // KeyLifetime is how long an answer is replayed.
 const KeyLifetime = 24 * time.Hour
 
@@ -42,7 +45,8 @@ type Answer struct {
 
 // Effect does a request's work. Use cases called with its context join the one
 // transaction in which the key is claimed, the work is done and the answer stored;
-// it may run again after a deadlock, so it has no effect but through them.
+// it may run again after a deadlock, so it has no effect but through them. The first
+// of them may fail with ErrAnswered, or with ErrKeyInProgress.
 type Effect func(ctx context.Context) (Answer, error)
 
 // Once runs effect at most once per key and returns its answer, the first time and

@@ -91,15 +91,12 @@ type Settlement struct {
 type Payments interface {
 	// Outcome is a cheap read of how a payment stands.
 	Outcome(ctx context.Context, paymentID string) (Confirmation, error)
-	// Note appends a ledger row that moves nothing.
-	Note(ctx context.Context, b Booking, entry, note string) error
-	// Pin moves the booking to paying, pins its seats and stores the request to
-	// capture. A payment key that was presented before is answered with the booking as
-	// it stands, if it is still alive. Fails with ErrNotPayable; kept when a seat was
-	// lost and the booking has therefore expired.
-	Pin(ctx context.Context, bookingID, paymentKey, requestID string) (Settlement, error)
-	// ConfirmFree confirms a booking of ₩0; ErrNotPayable.
-	ConfirmFree(ctx context.Context, bookingID string, key *TicketKey) (Settlement, error)
+	// Confirm moves the booking to paying, pins its seats and stores the request to
+	// capture; a booking of ₩0 is confirmed at once. A payment key that was presented
+	// before is answered with the booking as it stands, if it is still alive. Fails with
+	// ErrBookingNotFound if it is not the account's, ErrAmountMismatch (recorded, kept),
+	// ErrNotPayable; kept when a seat was lost and the booking has therefore expired.
+	Confirm(ctx context.Context, command ConfirmCommand, key *TicketKey) (Settlement, error)
 
 	// Lease takes a payment whose outcome is pending and that nobody else has leased.
 	Lease(ctx context.Context, paymentID string) (Charge, bool, error)

@@ -169,7 +169,8 @@ func TestAnOriginStaysWithItsTransaction(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	log, folder := h.auditLog()
-	if _, err := h.Book(h.by("account:it's; DROP TABLE ledger", "req-1"), command("one", h.hold("one", "A-1"))); err != nil {
+	const odd = "account:it's; DROP TABLE ledger"
+	if _, err := h.Book(h.by(odd, "req-1"), command("one", h.hold("one", "A-1"))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Book(h.t.Context(), command("two", h.hold("two", "A-2"))); err != nil {
@@ -177,8 +178,9 @@ func TestAnOriginStaysWithItsTransaction(t *testing.T) {
 	}
 	changes, _ := h.auditLines(log, folder, 4)
 	for _, c := range changes {
+		wantActor := map[string]string{"one": odd, "two": "system"}[c.Account]
 		wantRequest := map[string]string{"one": "req-1", "two": ""}[c.Account]
-		if c.Actor != "system" || c.RequestID != wantRequest {
+		if c.Actor != wantActor || c.RequestID != wantRequest {
 			t.Errorf("%s: actor %q, request %q", c.Account, c.Actor, c.RequestID)
 		}
 	}

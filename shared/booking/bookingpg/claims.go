@@ -2,45 +2,46 @@ package bookingpg
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
 
-// infinite is the end of a claim that does not lapse.
-const infinite = "infinity"
+// errSeatLost says that a seat which was to be retaken belongs to another by now.
+var errSeatLost = errors.New("bookingpg: a seat is lost")
 
-// retake makes all seats of b its own again until the given time ("infinity", or a
-// timestamp), taking over what has lapsed, and reports whether it got all.
-func retake(ctx context.Context, tx pgx.Tx, b booking.Booking, kind, until string) (bool, error) {
-	var all bool
-	batch := &pgx.Batch{}
-	queueRetake(batch, b, kind, until, &all)
-	err := tx.SendBatch(ctx, batch).Close()
-	return all, err
-}
-
-// queueRetake queues what retake does; all is set once the batch has been sent.
-func queueRetake(batch *pgx.Batch, b booking.Booking, kind, until string, all *bool) {
+// retake makes all seats of b its own for good, taking over what has lapsed, and
+// reports whether it got all. Because they nearly always are its own, it does not wait
+// for the answer: a seat that is lost fails the transaction with errSeatLost, after
+// which a careful one asks first.
+func retake(ctx context.Context, tx *work, b booking.Booking, kind string) (bool, error) {
 	const q = `
-		INSERT INTO seat_claim (showtime_id, seat, booking_id, account_id, kind, until)
-		SELECT $1, seat, $3, $4, $5, $6::timestamptz FROM unnest($2::text[]) AS seat ORDER BY seat COLLATE "C"
-		ON CONFLICT (showtime_id, seat) DO UPDATE
-		SET booking_id = excluded.booking_id, account_id = excluded.account_id, kind = excluded.kind, until = excluded.until
-		WHERE seat_claim.booking_id = excluded.booking_id OR seat_claim.until < now()`
-	batch.Queue(q, b.ShowtimeID, b.SeatNumbers(), b.ID, b.AccountID, kind, until).Exec(func(tag pgconn.CommandTag) error {
-		*all = int(tag.RowsAffected()) == len(b.Seats)
-		return nil
-	})
+		WITH got AS (
+			INSERT INTO seat_claim (showtime_id, seat, booking_id, account_id, kind, until)
+			SELECT $1, seat, $3, $4, $5, 'infinity' FROM unnest($2::text[]) AS seat ORDER BY seat COLLATE "C"
+			ON CONFLICT (showtime_id, seat) DO UPDATE
+			SET booking_id = excluded.booking_id, account_id = excluded.account_id, kind = excluded.kind, until = excluded.until
+			WHERE seat_claim.booking_id = excluded.booking_id OR seat_claim.until < now()
+			RETURNING 1)
+		SELECT `
+	args := []any{b.ShowtimeID, b.SeatNumbers(), b.ID, b.AccountID, kind}
+	if !tx.careful {
+		tx.demand(errSeatLost, q+postgres.Must(`count(*) = $6`)+` FROM got`, append(args, len(b.Seats))...)
+		return true, nil
+	}
+	var got int
+	err := tx.QueryRow(ctx, q+`count(*) FROM got`, args...).Scan(&got)
+	return got == len(b.Seats), err
 }
 
 // free deletes the claims that are the bookings' own and returns their seats by
 // booking. Seats that others have taken over are not among them.
-func free(ctx context.Context, tx pgx.Tx, bookingIDs ...string) (map[string][]string, error) {
+func free(ctx context.Context, tx *work, bookingIDs ...string) (map[string][]string, error) {
 	const q = `
 		WITH own AS (
 			SELECT showtime_id, seat FROM seat_claim WHERE booking_id = ANY ($1)
@@ -71,9 +72,6 @@ func changesOf(b booking.Booking, seats []string, state booking.SeatState, until
 }
 
 // setSeats moves the booking's own list of its seats.
-func setSeats(ctx context.Context, tx pgx.Tx, state string, bookingIDs ...string) error {
-	_, err := tx.Exec(ctx, seatStates, bookingIDs, state)
-	return err
+func (l *locked) setSeats(tx *work, state string) {
+	tx.Queue(`UPDATE booking_seat SET state = $2 WHERE booking_id = $1`, l.ID, state)
 }
-
-const seatStates = `UPDATE booking_seat SET state = $2 WHERE booking_id = ANY ($1)`

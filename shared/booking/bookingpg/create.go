@@ -14,11 +14,11 @@ import (
 // Create implements booking.Bookings.
 func (s *Store) Create(ctx context.Context, draft booking.Draft) (booking.Booking, error) {
 	b := draft.Booking
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := insertBooking(ctx, tx, draft, &b); err != nil {
+	err := s.inTx(ctx, func(tx *work) error {
+		if err := take(ctx, tx, draft, &b); err != nil {
 			return err
 		}
-		return claim(ctx, tx, draft, b)
+		return furnish(tx, draft, b)
 	})
 	if err != nil {
 		return booking.Booking{}, err
@@ -42,62 +42,16 @@ const insertDraft = `
 		performance_title, venue_name, showtime_id, starts_at, seat_count, seat_limit, price, discount, amount,
 		state, session_epoch, session_n, request_id, pay_before, expires_at)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 'pending_payment',
-		$19, $20, $21, now() + make_interval(secs => $22), now() + make_interval(secs => $22 + $23))
+		$19, $20, $21, now() + make_interval(secs => $22), now() + make_interval(secs => $23))
 	ON CONFLICT (hold_id) DO NOTHING
 	RETURNING pay_before, expires_at, created_at, version`
-
-// insertBooking stores the booking itself and fills in its times.
-func insertBooking(ctx context.Context, tx pgx.Tx, draft booking.Draft, b *booking.Booking) error {
-	var epoch, n *int64
-	if b.Session != nil {
-		e, m := int64(b.Session.Epoch), int64(b.Session.N)
-		epoch, n = &e, &m
-	}
-	batch := &pgx.Batch{}
-	batch.Queue(lockAccount, b.AccountID, b.SaleID)
-	batch.Queue(countSeats, b.AccountID, b.SaleID)
-	batch.Queue(insertDraft, b.ID, b.OrderID, draft.HoldNonce, b.AccountID, b.Contact.Email, b.Contact.Name, b.Contact.Locale,
-		b.SaleID, b.PerformanceID, b.PerformanceTitle, b.VenueName, b.ShowtimeID, b.StartsAt, len(b.Seats), draft.SeatLimit,
-		int64(b.Price), int64(b.Discount), int64(b.Amount), epoch, n, b.RequestID, draft.PayTime.Seconds(), draft.Margin.Seconds())
-	results := tx.SendBatch(ctx, batch)
-	var live int
-	_, err := results.Exec()
-	if err == nil {
-		err = results.QueryRow().Scan(&live)
-	}
-	if err == nil {
-		err = results.QueryRow().Scan(&b.PayBefore, &b.ExpiresAt, &b.CreatedAt, &b.Version)
-	}
-	if closeErr := results.Close(); err == nil {
-		err = closeErr
-	}
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return holdUsed(ctx, tx, draft.HoldNonce)
-	case err != nil:
-		return err
-	case live+len(b.Seats) > draft.SeatLimit:
-		return booking.ErrSeatLimit.With("limit", draft.SeatLimit)
-	}
-	b.State = booking.PendingPayment
-	b.Payment.BookingID, b.Payment.OrderID, b.Payment.Provider = b.ID, b.OrderID, draft.Provider
-	b.Payment.Amount, b.Payment.State = b.Amount, booking.PaymentReady
-	return nil
-}
-
-func holdUsed(ctx context.Context, tx pgx.Tx, nonce string) error {
-	var id string
-	if err := tx.QueryRow(ctx, `SELECT id FROM booking WHERE hold_id = $1`, nonce).Scan(&id); err != nil {
-		return err
-	}
-	return booking.ErrHoldUsed.With("booking_id", id)
-}
 
 // claimSeats takes, in the order of the seats, each one that is new, lapsed, or the
 // hold's own and not booked.
 const claimSeats = `
 	INSERT INTO seat_claim (showtime_id, seat, booking_id, hold_id, account_id, kind, until)
-	SELECT $1, seat, $3, $4, $5, 'reserved', $6 FROM unnest($2::text[]) AS seat ORDER BY seat COLLATE "C"
+	SELECT $1, seat, $3, $4, $5, 'reserved', now() + make_interval(secs => $6)
+	FROM unnest($2::text[]) AS seat ORDER BY seat COLLATE "C"
 	ON CONFLICT (showtime_id, seat) DO UPDATE
 	SET booking_id = excluded.booking_id, hold_id = excluded.hold_id, account_id = excluded.account_id,
 		kind = excluded.kind, until = excluded.until
@@ -105,42 +59,77 @@ const claimSeats = `
 	   OR (seat_claim.hold_id = excluded.hold_id AND seat_claim.booking_id IS NULL)
 	RETURNING seat`
 
-// claim takes the seats and stores all that belongs to the booking.
-func claim(ctx context.Context, tx pgx.Tx, draft booking.Draft, b booking.Booking) error {
+// take stores the booking itself with the claims of its seats, and fills in its times.
+func take(ctx context.Context, tx *work, draft booking.Draft, b *booking.Booking) error {
+	var epoch, n *int64
+	if b.Session != nil {
+		e, m := int64(b.Session.Epoch), int64(b.Session.N)
+		epoch, n = &e, &m
+	}
+	payTime, lifeTime := draft.PayTime.Seconds(), (draft.PayTime + draft.Margin).Seconds()
+	numbers := b.SeatNumbers()
+	var live int
+	var used bool
+	var got []string
+	tx.Queue(lockAccount, b.AccountID, b.SaleID)
+	tx.Queue(countSeats, b.AccountID, b.SaleID).QueryRow(func(row pgx.Row) error { return row.Scan(&live) })
+	tx.Queue(insertDraft, b.ID, b.OrderID, draft.HoldNonce, b.AccountID, b.Contact.Email, b.Contact.Name, b.Contact.Locale,
+		b.SaleID, b.PerformanceID, b.PerformanceTitle, b.VenueName, b.ShowtimeID, b.StartsAt, len(b.Seats), draft.SeatLimit,
+		int64(b.Price), int64(b.Discount), int64(b.Amount), epoch, n, b.RequestID, payTime, lifeTime).
+		QueryRow(func(row pgx.Row) error {
+			err := row.Scan(&b.PayBefore, &b.ExpiresAt, &b.CreatedAt, &b.Version)
+			if used = errors.Is(err, pgx.ErrNoRows); used {
+				return nil
+			}
+			return err
+		})
+	tx.Queue(claimSeats, b.ShowtimeID, numbers, b.ID, draft.HoldNonce, b.AccountID, lifeTime).
+		Query(func(rows pgx.Rows) (err error) {
+			got, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			return err
+		})
+	switch err := tx.Flush(ctx); {
+	case err != nil:
+		return err
+	case used:
+		return holdUsed(ctx, tx, draft.HoldNonce)
+	case live+len(b.Seats) > draft.SeatLimit:
+		return booking.ErrSeatLimit.With("limit", draft.SeatLimit)
+	case len(got) < len(numbers):
+		lost := slices.DeleteFunc(numbers, func(seat string) bool { return slices.Contains(got, seat) })
+		return booking.ErrSeatTaken.With("conflicts", lost)
+	}
+	b.State = booking.PendingPayment
+	b.Payment.BookingID, b.Payment.OrderID, b.Payment.Provider = b.ID, b.OrderID, draft.Provider
+	b.Payment.Amount, b.Payment.State = b.Amount, booking.PaymentReady
+	return nil
+}
+
+func holdUsed(ctx context.Context, tx *work, nonce string) error {
+	var id string
+	if err := tx.QueryRow(ctx, `SELECT id FROM booking WHERE hold_id = $1`, nonce).Scan(&id); err != nil {
+		return err
+	}
+	return booking.ErrHoldUsed.With("booking_id", id)
+}
+
+// furnish stores all that belongs to a new booking.
+func furnish(tx *work, draft booking.Draft, b booking.Booking) error {
 	numbers := b.SeatNumbers()
 	grades, prices, discounts := make([]string, len(numbers)), make([]int64, len(numbers)), make([]int64, len(numbers))
 	for i, seat := range b.Seats {
 		grades[i], prices[i], discounts[i] = seat.Grade, int64(seat.Price), int64(seat.Discount)
 	}
-	batch := &pgx.Batch{}
-	batch.Queue(claimSeats, b.ShowtimeID, numbers, b.ID, draft.HoldNonce, b.AccountID, b.ExpiresAt)
-	batch.Queue(`
+	tx.Queue(`
 		INSERT INTO booking_seat (booking_id, showtime_id, seat, grade, price, discount)
 		SELECT $1, $2, seat, grade, price, discount
 		FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[]) AS s (seat, grade, price, discount)`,
 		b.ID, b.ShowtimeID, numbers, grades, prices, discounts)
-	batch.Queue(`
+	tx.Queue(`
 		INSERT INTO payment (id, booking_id, order_id, provider, amount, state) VALUES ($1, $2, $3, $4, $5, 'ready')`,
 		b.Payment.ID, b.ID, b.OrderID, draft.Provider, int64(b.Amount))
-	batch.Queue(`
+	tx.Queue(`
 		INSERT INTO ledger (booking_id, payment_id, entry, to_state)
 		VALUES ($1, '', 'booking', 'pending_payment'), ($1, $2, 'payment', 'ready')`, b.ID, b.Payment.ID)
-	if err := queueEvent(batch, event.TypeBookingCreated, b, 0); err != nil {
-		return err
-	}
-	results := tx.SendBatch(ctx, batch)
-	defer func() { _ = results.Close() }()
-	rows, err := results.Query()
-	if err != nil {
-		return err
-	}
-	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	if len(got) < len(numbers) {
-		lost := slices.DeleteFunc(slices.Clone(numbers), func(seat string) bool { return slices.Contains(got, seat) })
-		return booking.ErrSeatTaken.With("conflicts", lost)
-	}
-	return results.Close()
+	return (&locked{Booking: b}).emit(tx, event.TypeBookingCreated, 0)
 }

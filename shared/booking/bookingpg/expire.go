@@ -14,7 +14,7 @@ import (
 // locked and skipped; the condition is checked again on the row that was locked.
 func (s *Store) ExpireDue(ctx context.Context, limit int) ([]booking.Settlement, error) {
 	var settled []booking.Settlement
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx *work) error {
 		ids, err := expireBookings(ctx, tx, limit)
 		if err != nil || len(ids) == 0 {
 			return err
@@ -23,16 +23,14 @@ func (s *Store) ExpireDue(ctx context.Context, limit int) ([]booking.Settlement,
 		if err != nil {
 			return err
 		}
-		if err := setSeats(ctx, tx, "released", ids...); err != nil {
-			return err
-		}
+		tx.Queue(`UPDATE booking_seat SET state = 'released' WHERE booking_id = ANY ($1)`, ids)
 		settled, err = announceExpired(ctx, tx, ids, freed)
 		return err
 	})
 	return settled, err
 }
 
-func expireBookings(ctx context.Context, tx pgx.Tx, limit int) ([]string, error) {
+func expireBookings(ctx context.Context, tx *work, limit int) ([]string, error) {
 	const q = `
 		WITH due AS (
 			SELECT id FROM booking WHERE state = 'pending_payment' AND expires_at < now()
@@ -58,11 +56,11 @@ func expireBookings(ctx context.Context, tx pgx.Tx, limit int) ([]string, error)
 			WHERE booking_id = ANY ($1) AND state = 'ready' RETURNING id, booking_id)
 		INSERT INTO ledger (booking_id, payment_id, entry, from_state, to_state)
 		SELECT booking_id, id, 'payment', 'ready', 'expired' FROM expired`
-	_, err = tx.Exec(ctx, payments, ids)
+	tx.Queue(payments, ids)
 	return ids, err
 }
 
-func announceExpired(ctx context.Context, tx pgx.Tx, ids []string, freed map[string][]string) ([]booking.Settlement, error) {
+func announceExpired(ctx context.Context, tx *work, ids []string, freed map[string][]string) ([]booking.Settlement, error) {
 	rows, err := tx.Query(ctx, `SELECT`+columns+tables+`WHERE b.id = ANY ($1)`, ids)
 	if err != nil {
 		return nil, err
@@ -80,5 +78,5 @@ func announceExpired(ctx context.Context, tx pgx.Tx, ids []string, freed map[str
 			return nil, err
 		}
 	}
-	return settled, outbox.Insert(ctx, tx, envelopes...)
+	return settled, outbox.Queue(tx.Batch(), envelopes...)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/ident"
 )
@@ -17,7 +15,7 @@ const whileInFlight = "30 seconds"
 // External implements booking.Payments.
 func (s *Store) External(ctx context.Context, charge booking.Charge, paid booking.ProviderPayment) (booking.Settlement, error) {
 	var settled booking.Settlement
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx *work) error {
 		settled = booking.Settlement{}
 		l, err := lock(ctx, tx, charge.BookingID)
 		if err != nil {
@@ -32,9 +30,7 @@ func (s *Store) External(ctx context.Context, charge booking.Charge, paid bookin
 			_, err := tx.Exec(ctx, later, l.Payment.ID, whileInFlight)
 			return err
 		}
-		if err := l.unlease(ctx, tx); err != nil {
-			return err
-		}
+		l.unlease(tx)
 		for _, made := range paid.Cancels {
 			if l.hasRefund(made.TransactionKey) {
 				continue
@@ -53,7 +49,7 @@ func (l *locked) hasRefund(transactionKey string) bool {
 }
 
 // bookExternal stores a cancel that was made in the provider's console.
-func (l *locked) bookExternal(ctx context.Context, tx pgx.Tx, made booking.ProviderCancel, settled *booking.Settlement) error {
+func (l *locked) bookExternal(ctx context.Context, tx *work, made booking.ProviderCancel, settled *booking.Settlement) error {
 	r := booking.Refund{
 		ID: ident.New("rfd"), PaymentID: l.Payment.ID, BookingID: l.ID, PaymentKey: l.Payment.PaymentKey,
 		Kind: booking.RefundExternal, Amount: made.Amount, Reason: made.Reason, State: booking.RefundDone,

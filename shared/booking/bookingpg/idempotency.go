@@ -13,27 +13,34 @@ import (
 
 // Once implements booking.Transactions. The claim row, the effect and the answer are
 // one transaction, so nothing is left behind by a crash; a duplicate waits at the
-// claim row for at most 2 s.
+// claim row for at most 2 s. The claim travels with the effect's first question, which
+// fails with ErrAnswered when it is not the first.
 func (s *Store) Once(ctx context.Context, key booking.Key, effect booking.Effect) (booking.Answer, error) {
 	var answer booking.Answer
 	var done *unit
-	err := s.commit(ctx, func(tx pgx.Tx) error {
-		u := &unit{tx: tx}
+	err := s.commit(ctx, func(tx *work) error {
+		u := &unit{work: tx}
 		done = u
-		claimed, err := claimKey(ctx, tx, key)
-		if err != nil {
-			return err
-		}
-		if !claimed {
-			answer, err = storedAnswer(ctx, tx, key)
-			return err
-		}
+		claimed := queueClaim(tx, key)
+		var err error
 		answer, err = effect(context.WithValue(ctx, unitKey{}, u))
-		if err != nil {
-			return disclaimKey(ctx, tx, key, err)
+		if err == nil {
+			storeAnswer(tx, key, answer)
+			return nil
 		}
-		return storeAnswer(ctx, tx, key, answer)
+		if !*claimed { // a request that was answered before is answered so again, come what may
+			if unclaimed := tx.Flush(ctx); unclaimed != nil {
+				return unclaimed
+			}
+		}
+		if booking.IsKept(err) {
+			disclaimKey(tx, key)
+		}
+		return err
 	})
+	if errors.Is(err, booking.ErrAnswered) {
+		return s.storedAnswer(ctx, key)
+	}
 	if err != nil && !booking.IsKept(err) {
 		return booking.Answer{}, err
 	}
@@ -43,27 +50,30 @@ func (s *Store) Once(ctx context.Context, key booking.Key, effect booking.Effect
 	return answer, err
 }
 
-// claimKey reports whether the key is new, or so old that it counts as new.
-func claimKey(ctx context.Context, tx pgx.Tx, key booking.Key) (bool, error) {
+// queueClaim queues to claim a key that is new, or so old that it counts as new;
+// claimed becomes true when it has been.
+func queueClaim(tx *work, key booking.Key) (claimed *bool) {
 	const q = `
-		INSERT INTO idempotency_key (account_id, route, key, fingerprint) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (account_id, route, key) DO UPDATE
-		SET fingerprint = excluded.fingerprint, status = 0, body = '', ref = '', created_at = now()
-		WHERE idempotency_key.created_at < now() - make_interval(secs => $5)`
-	batch := &pgx.Batch{}
-	batch.Queue(`SET LOCAL lock_timeout = '2s'`)
-	batch.Queue(q, key.AccountID, key.Route, key.Value, key.Fingerprint[:], booking.KeyLifetime.Seconds())
-	batch.Queue(`SET LOCAL lock_timeout = 0`)
-	results := tx.SendBatch(ctx, batch)
-	_, _ = results.Exec()
-	tag, err := results.Exec()
-	if closeErr := results.Close(); err == nil {
-		err = closeErr
-	}
-	if isLockTimeout(err) {
-		return false, booking.ErrKeyInProgress
-	}
-	return tag.RowsAffected() == 1, err
+		WITH claimed AS (
+			INSERT INTO idempotency_key (account_id, route, key, fingerprint) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (account_id, route, key) DO UPDATE
+			SET fingerprint = excluded.fingerprint, status = 0, body = '', ref = '', created_at = now()
+			WHERE idempotency_key.created_at < now() - make_interval(secs => $5)
+			RETURNING 1)
+		SELECT count(*) = 1, set_config('lock_timeout', '0', true) FROM claimed`
+	claimed = new(bool)
+	tx.Queue(`SELECT set_config('lock_timeout', '2s', true)`)
+	tx.Queue(q, key.AccountID, key.Route, key.Value, key.Fingerprint[:], booking.KeyLifetime.Seconds()).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(claimed, nil)
+		switch {
+		case isLockTimeout(err):
+			return booking.ErrKeyInProgress
+		case err == nil && !*claimed:
+			return booking.ErrAnswered
+		}
+		return err
+	})
+	return claimed
 }
 
 func isLockTimeout(err error) bool {
@@ -72,11 +82,11 @@ func isLockTimeout(err error) bool {
 	return errors.As(err, &pg) && pg.Code == lockNotAvailable
 }
 
-func storedAnswer(ctx context.Context, tx pgx.Tx, key booking.Key) (booking.Answer, error) {
+func (s *Store) storedAnswer(ctx context.Context, key booking.Key) (booking.Answer, error) {
 	const q = `SELECT fingerprint, status, body, ref FROM idempotency_key WHERE account_id = $1 AND route = $2 AND key = $3`
 	var fingerprint []byte
 	answer := booking.Answer{Replayed: true}
-	err := tx.QueryRow(ctx, q, key.AccountID, key.Route, key.Value).Scan(&fingerprint, &answer.Status, &answer.Body, &answer.Ref)
+	err := s.pool.QueryRow(ctx, q, key.AccountID, key.Route, key.Value).Scan(&fingerprint, &answer.Status, &answer.Body, &answer.Ref)
 	if err != nil {
 		return booking.Answer{}, err
 	}
@@ -86,7 +96,7 @@ func storedAnswer(ctx context.Context, tx pgx.Tx, key booking.Key) (booking.Answ
 	return answer, nil
 }
 
-func storeAnswer(ctx context.Context, tx pgx.Tx, key booking.Key, answer booking.Answer) error {
+func storeAnswer(tx *work, key booking.Key, answer booking.Answer) {
 	const q = `
 		UPDATE idempotency_key SET status = $4, body = $5, ref = $6
 		WHERE account_id = $1 AND route = $2 AND key = $3`
@@ -94,21 +104,13 @@ func storeAnswer(ctx context.Context, tx pgx.Tx, key booking.Key, answer booking
 	if body == nil {
 		body = []byte{}
 	}
-	_, err := tx.Exec(ctx, q, key.AccountID, key.Route, key.Value, answer.Status, body, answer.Ref)
-	return err
+	tx.Queue(q, key.AccountID, key.Route, key.Value, answer.Status, body, answer.Ref)
 }
 
 // disclaimKey makes the key free again when the transaction is to be committed though
 // the effect failed; only answers of success are stored.
-func disclaimKey(ctx context.Context, tx pgx.Tx, key booking.Key, cause error) error {
-	if !booking.IsKept(cause) {
-		return cause
-	}
-	const q = `DELETE FROM idempotency_key WHERE account_id = $1 AND route = $2 AND key = $3`
-	if _, err := tx.Exec(ctx, q, key.AccountID, key.Route, key.Value); err != nil {
-		return err
-	}
-	return cause
+func disclaimKey(tx *work, key booking.Key) {
+	tx.Queue(`DELETE FROM idempotency_key WHERE account_id = $1 AND route = $2 AND key = $3`, key.AccountID, key.Route, key.Value)
 }
 
 // Forget implements booking.Bookings.

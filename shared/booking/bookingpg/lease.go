@@ -88,7 +88,7 @@ func (s *Store) LeaseDue(ctx context.Context, limit int) ([]booking.Charge, erro
 
 // Postpone implements booking.Payments.
 func (s *Store) Postpone(ctx context.Context, charge booking.Charge, delay time.Duration) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx *work) error {
 		var next *float64
 		if seconds := delay.Seconds(); delay >= 0 {
 			next = &seconds
@@ -106,16 +106,14 @@ func (s *Store) Postpone(ctx context.Context, charge booking.Charge, delay time.
 		const attempt = `
 			UPDATE payment_attempt SET state = 'unknown', n = $2, answered = $3, updated_at = now()
 			WHERE payment_key = $1 AND state IN ('confirming', 'unknown')`
-		if _, err := tx.Exec(ctx, attempt, charge.PaymentKey, charge.N, charge.Answered); err != nil {
-			return err
+		tx.Queue(attempt, charge.PaymentKey, charge.N, charge.Answered)
+		if charge.State == booking.PaymentConfirming {
+			entry{
+				bookingID: charge.BookingID, paymentID: charge.PaymentID, name: "payment",
+				from: string(charge.State), to: string(booking.PaymentUnknown),
+			}.write(tx)
 		}
-		if charge.State == booking.PaymentUnknown {
-			return nil
-		}
-		return entry{
-			bookingID: charge.BookingID, paymentID: charge.PaymentID, name: "payment",
-			from: string(charge.State), to: string(booking.PaymentUnknown),
-		}.write(ctx, tx)
+		return nil
 	})
 }
 

@@ -119,22 +119,33 @@ func TestReplayedKeys(t *testing.T) {
 func TestOnceAnswersInProgress(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	b := h.book("fan", "A-1")
 	entered, leave := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		_, err := h.Once(t.Context(), keyOf("fan", "k1", ""), func(context.Context) (booking.Answer, error) {
+		_, err := h.Once(t.Context(), keyOf("fan", "k1", ""), func(ctx context.Context) (booking.Answer, error) {
+			_, err := h.store.ByID(ctx, b.ID)
 			close(entered)
 			<-leave
-			return booking.Answer{Status: http.StatusOK}, nil
+			return booking.Answer{Status: http.StatusOK}, err
 		})
 		done <- err
 	}()
 	<-entered
-	_, err := h.Once(t.Context(), keyOf("fan", "k1", ""), func(context.Context) (booking.Answer, error) {
-		t.Error("ran while the first was running")
-		return booking.Answer{}, nil
-	})
-	wantErr(t, err, booking.ErrKeyInProgress)
+	refused := errors.New("refused for a reason of its own")
+	for _, effect := range []booking.Effect{
+		func(ctx context.Context) (booking.Answer, error) {
+			if _, err := h.store.ByID(ctx, b.ID); err != nil {
+				return booking.Answer{}, err
+			}
+			t.Error("ran while the first was running")
+			return booking.Answer{}, nil
+		},
+		func(context.Context) (booking.Answer, error) { return booking.Answer{}, refused },
+	} {
+		_, err := h.Once(t.Context(), keyOf("fan", "k1", ""), effect)
+		wantErr(t, err, booking.ErrKeyInProgress)
+	}
 	close(leave)
 	if err := <-done; err != nil {
 		t.Fatal(err)

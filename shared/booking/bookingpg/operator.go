@@ -15,7 +15,7 @@ import (
 // old idempotency key.
 func (s *Store) RetryRefund(ctx context.Context, command booking.OperatorCommand) (booking.Booking, error) {
 	var b booking.Booking
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx *work) error {
 		_, r, err := lockRejected(ctx, tx, command.RefundID)
 		if err != nil {
 			return err
@@ -24,12 +24,8 @@ func (s *Store) RetryRefund(ctx context.Context, command booking.OperatorCommand
 			UPDATE refund SET state = 'requested', n = n + 1, answered = false, checks = 0, failure_code = '', failure_message = '',
 				next_check_at = now(), lease_until = NULL, updated_at = now()
 			WHERE id = $1 AND state = 'rejected'`
-		if _, err := tx.Exec(ctx, q, r.ID); err != nil {
-			return err
-		}
-		if err := noteRefund(ctx, tx, r, booking.RefundRequested, decided(command)); err != nil {
-			return err
-		}
+		tx.Queue(q, r.ID)
+		noteRefund(tx, r, booking.RefundRequested, decided(command))
 		b, err = readOne(ctx, tx, `WHERE b.id = $1`, r.BookingID)
 		return err
 	})
@@ -42,16 +38,14 @@ func (s *Store) RetryRefund(ctx context.Context, command booking.OperatorCommand
 // SettleRefund implements booking.Refunds.
 func (s *Store) SettleRefund(ctx context.Context, command booking.OperatorCommand) (booking.Settlement, error) {
 	var settled booking.Settlement
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx *work) error {
 		settled = booking.Settlement{}
 		l, r, err := lockRejected(ctx, tx, command.RefundID)
 		if err != nil {
 			return err
 		}
 		const q = `UPDATE refund SET state = 'done', done_at = now(), updated_at = now() WHERE id = $1 AND state = 'rejected'`
-		if _, err := tx.Exec(ctx, q, r.ID); err != nil {
-			return err
-		}
+		tx.Queue(q, r.ID)
 		err = l.bookMoney(ctx, tx, entry{
 			refundID: r.ID, name: "refund", from: string(r.State), to: string(booking.RefundDone), amount: -r.Amount, note: decided(command),
 		})
@@ -70,7 +64,7 @@ func (s *Store) SettleRefund(ctx context.Context, command booking.OperatorComman
 func decided(command booking.OperatorCommand) string { return "by " + command.By + ": " + command.Note }
 
 // lockRejected locks the booking of a refund, then the refund, which must be rejected.
-func lockRejected(ctx context.Context, tx pgx.Tx, refundID string) (*locked, booking.Refund, error) {
+func lockRejected(ctx context.Context, tx *work, refundID string) (*locked, booking.Refund, error) {
 	r := booking.Refund{ID: refundID}
 	err := tx.QueryRow(ctx, `SELECT booking_id FROM refund WHERE id = $1`, refundID).Scan(&r.BookingID)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -15,7 +15,7 @@ import (
 // Cancel implements booking.Refunds.
 func (s *Store) Cancel(ctx context.Context, bookingID, reason, _ string) (booking.Settlement, error) {
 	var settled booking.Settlement
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx *work) error {
 		settled = booking.Settlement{}
 		l, err := lock(ctx, tx, bookingID)
 		if err != nil {
@@ -35,40 +35,33 @@ func (s *Store) Cancel(ctx context.Context, bookingID, reason, _ string) (bookin
 	return settled, err
 }
 
-func (l *locked) setReason(ctx context.Context, tx pgx.Tx, reason string) error {
+func (l *locked) setReason(tx *work, reason string) {
 	l.CancelReason = reason
-	_, err := tx.Exec(ctx, `UPDATE booking SET cancel_reason = $2 WHERE id = $1`, l.ID, reason)
-	return err
+	tx.Queue(`UPDATE booking SET cancel_reason = $2 WHERE id = $1`, l.ID, reason)
 }
 
-func (l *locked) cancelUnpaid(ctx context.Context, tx pgx.Tx, reason string, settled *booking.Settlement) error {
-	if err := l.setReason(ctx, tx, reason); err != nil {
+func (l *locked) cancelUnpaid(ctx context.Context, tx *work, reason string, settled *booking.Settlement) error {
+	l.setReason(tx, reason)
+	if err := l.move(tx, booking.Cancelled, ""); err != nil {
 		return err
 	}
-	if err := l.move(ctx, tx, booking.Cancelled, ""); err != nil {
-		return err
-	}
-	if err := l.movePayment(ctx, tx, booking.PaymentExpired, 0, ""); err != nil {
+	if err := l.movePayment(tx, booking.PaymentExpired, 0, ""); err != nil {
 		return err
 	}
 	if err := l.release(ctx, tx, "released", settled); err != nil {
 		return err
 	}
-	return emit(ctx, tx, event.TypeBookingCancelled, l.Booking, 0)
+	return l.emit(tx, event.TypeBookingCancelled, 0)
 }
 
-func (l *locked) cancelPaid(ctx context.Context, tx pgx.Tx, reason string, settled *booking.Settlement) error {
-	if err := l.setReason(ctx, tx, reason); err != nil {
+func (l *locked) cancelPaid(ctx context.Context, tx *work, reason string, settled *booking.Settlement) error {
+	l.setReason(tx, reason)
+	if err := l.move(tx, booking.Cancelling, ""); err != nil {
 		return err
 	}
-	if err := l.move(ctx, tx, booking.Cancelling, ""); err != nil {
-		return err
-	}
-	if err := l.voidTickets(ctx, tx); err != nil {
-		return err
-	}
+	l.voidTickets(tx)
 	if l.Payment.Balance == 0 {
-		if err := l.movePayment(ctx, tx, booking.PaymentCancelled, 0, "nothing to refund"); err != nil {
+		if err := l.movePayment(tx, booking.PaymentCancelled, 0, "nothing to refund"); err != nil {
 			return err
 		}
 		return l.cancelled(ctx, tx, 0, settled)
@@ -83,14 +76,14 @@ func (l *locked) cancelPaid(ctx context.Context, tx pgx.Tx, reason string, settl
 }
 
 // cancelled ends a booking whose money has gone back; only now its seats return.
-func (l *locked) cancelled(ctx context.Context, tx pgx.Tx, refunded money.KRW, settled *booking.Settlement) error {
-	if err := l.move(ctx, tx, booking.Cancelled, ""); err != nil {
+func (l *locked) cancelled(ctx context.Context, tx *work, refunded money.KRW, settled *booking.Settlement) error {
+	if err := l.move(tx, booking.Cancelled, ""); err != nil {
 		return err
 	}
 	if err := l.release(ctx, tx, "returned", settled); err != nil {
 		return err
 	}
-	return emit(ctx, tx, event.TypeBookingCancelled, l.Booking, refunded)
+	return l.emit(tx, event.TypeBookingCancelled, refunded)
 }
 
 // LeaseRefunds implements booking.Refunds. What is requested is marked as sending
@@ -131,7 +124,7 @@ func (s *Store) LeaseRefunds(ctx context.Context, limit int) ([]booking.RefundOr
 
 // moveRefund ends the lease and moves a refund that is still in the state in which
 // it was leased; it reports whether it did.
-func moveRefund(ctx context.Context, tx pgx.Tx, order booking.RefundOrder, to booking.RefundState, change string, args ...any) (bool, error) {
+func moveRefund(ctx context.Context, tx *work, order booking.RefundOrder, to booking.RefundState, change string, args ...any) (bool, error) {
 	q := `UPDATE refund SET state = $3, lease_until = NULL, updated_at = now(), n = $4, answered = $5, ` + change + `
 		WHERE id = $1 AND state = $2`
 	r := order.Refund
@@ -141,21 +134,21 @@ func moveRefund(ctx context.Context, tx pgx.Tx, order booking.RefundOrder, to bo
 }
 
 // noteRefund is the ledger row of a refund's move.
-func noteRefund(ctx context.Context, tx pgx.Tx, r booking.Refund, to booking.RefundState, note string) error {
+func noteRefund(tx *work, r booking.Refund, to booking.RefundState, note string) {
 	if r.State == to {
-		return nil
+		return
 	}
-	return entry{
+	entry{
 		bookingID: r.BookingID, paymentID: r.PaymentID, refundID: r.ID, name: "refund",
 		from: string(r.State), to: string(to), note: note,
-	}.write(ctx, tx)
+	}.write(tx)
 }
 
 // RefundDone implements booking.Refunds.
 func (s *Store) RefundDone(ctx context.Context, order booking.RefundOrder, made booking.ProviderCancel) (booking.Settlement, error) {
 	var settled booking.Settlement
 	r := order.Refund
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx *work) error {
 		settled = booking.Settlement{}
 		l, err := lock(ctx, tx, r.BookingID)
 		if err != nil {
@@ -186,81 +179,80 @@ func nullable(s string) *string {
 }
 
 // settleRefund moves payment and booking after money of theirs has gone back.
-func (l *locked) settleRefund(ctx context.Context, tx pgx.Tx, kind booking.RefundKind, amount money.KRW, settled *booking.Settlement) error {
+func (l *locked) settleRefund(ctx context.Context, tx *work, kind booking.RefundKind, amount money.KRW, settled *booking.Settlement) error {
 	settled.Moved, settled.Booking = true, l.Booking
 	if kind != booking.RefundMismatch {
-		if err := l.reducePayment(ctx, tx); err != nil {
+		if err := l.reducePayment(tx); err != nil {
 			return err
 		}
 	}
 	if l.State == booking.Confirmed && l.Payment.State == booking.PaymentCancelled {
-		if err := l.setReason(ctx, tx, "refunded by the payment provider"); err != nil {
+		l.setReason(tx, "refunded by the payment provider")
+		if err := l.move(tx, booking.Cancelling, "cancelled at the provider"); err != nil {
 			return err
 		}
-		if err := l.move(ctx, tx, booking.Cancelling, "cancelled at the provider"); err != nil {
-			return err
-		}
-		if err := l.voidTickets(ctx, tx); err != nil {
-			return err
-		}
+		l.voidTickets(tx)
 	}
 	if l.State == booking.Cancelling && l.Payment.State == booking.PaymentCancelled {
 		return l.cancelled(ctx, tx, amount, settled)
 	}
 	settled.Booking = l.Booking
-	return emit(ctx, tx, event.TypePaymentRefunded, l.Booking, amount)
+	return l.emit(tx, event.TypePaymentRefunded, amount)
 }
 
 // reducePayment moves the payment by what is left of it. What is left of one that
 // was to be refunded in full shows that others have cancelled parts of it.
-func (l *locked) reducePayment(ctx context.Context, tx pgx.Tx) error {
+func (l *locked) reducePayment(tx *work) error {
 	to := booking.PaymentPartiallyCancelled
 	if l.Payment.Balance == 0 {
 		to = booking.PaymentCancelled
 	}
 	if l.Payment.State != to {
-		if err := l.movePayment(ctx, tx, to, 0, ""); err != nil {
+		if err := l.movePayment(tx, to, 0, ""); err != nil {
 			return err
 		}
 	}
 	if to == booking.PaymentCancelled {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `UPDATE payment SET next_check_at = now() WHERE id = $1`, l.Payment.ID)
-	return err
+	tx.Queue(`UPDATE payment SET next_check_at = now() WHERE id = $1`, l.Payment.ID)
+	return nil
 }
 
 // RefundRejected implements booking.Refunds.
 func (s *Store) RefundRejected(ctx context.Context, order booking.RefundOrder, failure booking.Failure) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx *work) error {
 		moved, err := moveRefund(ctx, tx, order, booking.RefundRejected,
 			`failure_code = $6, failure_message = $7, next_check_at = NULL`, failure.Code, failure.Message)
 		if err != nil || !moved {
 			return err
 		}
-		return noteRefund(ctx, tx, order.Refund, booking.RefundRejected, failure.Code)
+		noteRefund(tx, order.Refund, booking.RefundRejected, failure.Code)
+		return nil
 	})
 }
 
 // RefundUnknown implements booking.Refunds.
 func (s *Store) RefundUnknown(ctx context.Context, order booking.RefundOrder, delay time.Duration) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx *work) error {
 		moved, err := moveRefund(ctx, tx, order, booking.RefundUnknown,
 			`checks = checks + 1, next_check_at = now() + make_interval(secs => $6)`, delay.Seconds())
 		if err != nil || !moved {
 			return err
 		}
-		return noteRefund(ctx, tx, order.Refund, booking.RefundUnknown, "")
+		noteRefund(tx, order.Refund, booking.RefundUnknown, "")
+		return nil
 	})
 }
 
 // RefundAgain implements booking.Refunds.
 func (s *Store) RefundAgain(ctx context.Context, order booking.RefundOrder) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx *work) error {
 		moved, err := moveRefund(ctx, tx, order, booking.RefundRequested, `next_check_at = now()`)
 		if err != nil || !moved {
 			return err
 		}
-		return noteRefund(ctx, tx, order.Refund, booking.RefundRequested, "not found at the provider")
+		noteRefund(tx, order.Refund, booking.RefundRequested, "not found at the provider")
+		return nil
 	})
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/event"
 	"github.com/fairgate/fairgate/shared/ident"
@@ -29,7 +27,7 @@ func (s *Store) Capture(ctx context.Context, charge booking.Charge, paid booking
 
 func (s *Store) capture(ctx context.Context, charge booking.Charge, paid booking.ProviderPayment, key *booking.TicketKey, keep bool) (booking.Settlement, error) {
 	var settled booking.Settlement
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx *work) error {
 		settled = booking.Settlement{}
 		l, err := lockForCapture(ctx, tx, charge)
 		if err != nil {
@@ -38,7 +36,8 @@ func (s *Store) capture(ctx context.Context, charge booking.Charge, paid booking
 		if captured(l.Payment.State) {
 			settled.Booking = l.Booking
 			if l.Payment.PaymentKey == charge.PaymentKey {
-				return l.unlease(ctx, tx)
+				l.unlease(tx)
+				return nil
 			}
 			return l.giveBack(ctx, tx, paid, booking.RefundMismatch, "captured twice", &settled)
 		}
@@ -47,10 +46,8 @@ func (s *Store) capture(ctx context.Context, charge booking.Charge, paid booking
 			return err
 		}
 		if kept {
-			if err := l.noteOverLimit(ctx, tx); err != nil {
-				return err
-			}
-			return l.confirm(ctx, tx, key, &settled)
+			l.noteOverLimit(tx)
+			return l.confirm(tx, key, &settled)
 		}
 		return l.refuseLate(ctx, tx, paid, &settled)
 	})
@@ -59,19 +56,18 @@ func (s *Store) capture(ctx context.Context, charge booking.Charge, paid booking
 
 // lockForCapture locks a booking; one that nobody was paying any more also waits for
 // its account's other bookings, to be counted with them.
-func lockForCapture(ctx context.Context, tx pgx.Tx, charge booking.Charge) (*locked, error) {
-	if charge.State.Pending() {
-		return lock(ctx, tx, charge.BookingID)
+func lockForCapture(ctx context.Context, tx *work, charge booking.Charge) (*locked, error) {
+	if !charge.State.Pending() {
+		queueLockAccount(tx, `b.id = $1`, charge.BookingID)
 	}
-	l, _, err := lockWithAccount(ctx, tx, charge.BookingID, "")
-	return l, err
+	return lock(ctx, tx, charge.BookingID)
 }
 
 // noteOverLimit records that a booking which had expired is kept although its account
 // has bought as much as it may meanwhile: captured money is not refused for a limit.
-func (l *locked) noteOverLimit(ctx context.Context, tx pgx.Tx) error {
+func (l *locked) noteOverLimit(tx *work) {
 	if l.State != booking.Expired {
-		return nil
+		return
 	}
 	const q = `
 		INSERT INTO ledger (booking_id, payment_id, entry, note)
@@ -81,8 +77,7 @@ func (l *locked) noteOverLimit(ctx context.Context, tx pgx.Tx) error {
 			WHERE o.account_id = b.account_id AND o.sale_id = b.sale_id AND o.id <> b.id
 			  AND (o.state IN ('paying', 'confirmed') OR (o.state = 'pending_payment' AND o.expires_at > clock_timestamp()))) live
 		WHERE b.id = $1 AND live.seats + b.seat_count > b.seat_limit`
-	_, err := tx.Exec(ctx, q, l.ID, l.Payment.ID)
-	return err
+	tx.Queue(q, l.ID, l.Payment.ID)
 }
 
 // captured reports whether a payment's capture has been booked before.
@@ -93,32 +88,41 @@ func captured(state booking.PaymentState) bool {
 // bookCapture stores that the provider has the money. If it is to be kept, it makes
 // the seats the booking's own for good (those it pinned, or the same ones if they are
 // free) and reports whether it got them all.
-func (l *locked) bookCapture(ctx context.Context, tx pgx.Tx, charge booking.Charge, paid booking.ProviderPayment, keep bool) (kept bool, err error) {
-	batch := &pgx.Batch{}
-	const capture = `payment_key = $7, method = $8, receipt_url = $9, approved_at = $10, failure_code = '', failure_message = '',
-		next_check_at = CASE WHEN $11 THEN now() END`
-	err = l.queuePayment(batch, booking.PaymentDone, paid.Total, "", capture,
+func (l *locked) bookCapture(ctx context.Context, tx *work, charge booking.Charge, paid booking.ProviderPayment, keep bool) (kept bool, err error) {
+	const capture = `lease_until = NULL, payment_key = $8, method = $9, receipt_url = $10, approved_at = $11,
+		failure_code = '', failure_message = '', next_check_at = CASE WHEN $12 THEN now() END`
+	expected := l.Payment.State.Pending() && l.Payment.PaymentKey == charge.PaymentKey
+	err = l.movePaymentAlso(tx, booking.PaymentDone, paid.Total, "", capture,
 		charge.PaymentKey, paid.Method, paid.ReceiptURL, orNull(paid.ApprovedAt), len(paid.Cancels) > 0)
 	if err != nil {
 		return false, err
 	}
-	// Money that nobody expected any more may have come by another payment key than
-	// the one that is being tried now; the provider captures one per order.
-	batch.Queue(`
-		UPDATE payment_attempt SET state = 'declined', updated_at = now()
-		WHERE payment_id = $1 AND payment_key <> $2 AND state IN ('confirming', 'unknown')`, l.Payment.ID, charge.PaymentKey)
-	batch.Queue(`
-		INSERT INTO payment_attempt (payment_key, payment_id, state, n) VALUES ($1, $2, 'done', $3)
-		ON CONFLICT (payment_key) DO UPDATE SET state = 'done', n = excluded.n, updated_at = now()`,
-		charge.PaymentKey, l.Payment.ID, max(charge.N, 1))
+	if expected {
+		tx.Queue(`UPDATE payment_attempt SET state = 'done', n = $2, updated_at = now() WHERE payment_key = $1`,
+			charge.PaymentKey, charge.N)
+	} else {
+		l.attemptUnexpected(tx, charge)
+	}
 	p := &l.Payment
 	p.PaymentKey, p.Method, p.ReceiptURL, p.ApprovedAt = charge.PaymentKey, paid.Method, paid.ReceiptURL, paid.ApprovedAt
 	p.FailureCode, p.FailureMessage = "", ""
-	if keep && l.State != booking.Cancelled {
-		queueRetake(batch, l.Booking, "sold", infinite, &kept)
+	if !keep || l.State == booking.Cancelled {
+		return false, nil
 	}
-	err = tx.SendBatch(ctx, batch).Close()
-	return kept, err
+	return retake(ctx, tx, l.Booking, "sold")
+}
+
+// attemptUnexpected stores by which payment key money came that nobody expected any
+// more: it may be another than the one that is being tried now; the provider captures
+// one per order.
+func (l *locked) attemptUnexpected(tx *work, charge booking.Charge) {
+	tx.Queue(`
+		UPDATE payment_attempt SET state = 'declined', updated_at = now()
+		WHERE payment_id = $1 AND payment_key <> $2 AND state IN ('confirming', 'unknown')`, l.Payment.ID, charge.PaymentKey)
+	tx.Queue(`
+		INSERT INTO payment_attempt (payment_key, payment_id, state, n) VALUES ($1, $2, 'done', $3)
+		ON CONFLICT (payment_key) DO UPDATE SET state = 'done', n = excluded.n, updated_at = now()`,
+		charge.PaymentKey, l.Payment.ID, max(charge.N, 1))
 }
 
 func orNull(t time.Time) *time.Time {
@@ -130,46 +134,39 @@ func orNull(t time.Time) *time.Time {
 
 // confirm makes a booking whose money is here and whose claims are its own a
 // confirmed one.
-func (l *locked) confirm(ctx context.Context, tx pgx.Tx, key *booking.TicketKey, settled *booking.Settlement) error {
-	batch := &pgx.Batch{}
-	if err := l.queueMove(batch, booking.Confirmed, ""); err != nil {
+func (l *locked) confirm(tx *work, key *booking.TicketKey, settled *booking.Settlement) error {
+	if err := l.move(tx, booking.Confirmed, ""); err != nil {
 		return err
 	}
-	batch.Queue(seatStates, []string{l.ID}, "sold")
+	l.setSeats(tx, "sold")
 	if key != nil {
-		l.queueTickets(batch, key)
+		l.issueTickets(tx, key)
 	}
-	l.queueSpentSession(batch)
-	if err := queueEvent(batch, event.TypeBookingConfirmed, l.Booking, 0); err != nil {
-		return err
-	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return err
-	}
+	l.spendSession(tx)
 	settled.Moved, settled.Booking = true, l.Booking
 	settled.Seats = changesOf(l.Booking, l.SeatNumbers(), booking.Sold, settledForever)
-	return nil
+	return l.emit(tx, event.TypeBookingConfirmed, 0)
 }
 
-// queueSpentSession remembers that the session in the line has been used up.
-func (l *locked) queueSpentSession(batch *pgx.Batch) {
+// spendSession remembers that the session in the line has been used up.
+func (l *locked) spendSession(tx *work) {
 	if l.Session == nil {
 		return
 	}
 	const q = `
 		INSERT INTO spent_session (sale_id, epoch, n, booking_id) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (sale_id, epoch, n) DO NOTHING`
-	batch.Queue(q, l.Session.SaleID, int64(l.Session.Epoch), int64(l.Session.N), l.ID)
+	tx.Queue(q, l.Session.SaleID, int64(l.Session.Epoch), int64(l.Session.N), l.ID)
 }
 
 // refuseLate sends money back that came for a booking which cannot be kept.
-func (l *locked) refuseLate(ctx context.Context, tx pgx.Tx, paid booking.ProviderPayment, settled *booking.Settlement) error {
+func (l *locked) refuseLate(ctx context.Context, tx *work, paid booking.ProviderPayment, settled *booking.Settlement) error {
 	settled.Moved, settled.Booking = true, l.Booking
 	if !l.State.Final() {
-		if err := l.move(ctx, tx, booking.Expired, "paid for seats that were lost"); err != nil {
+		if err := l.move(tx, booking.Expired, "paid for seats that were lost"); err != nil {
 			return err
 		}
-		if err := emit(ctx, tx, event.TypeBookingExpired, l.Booking, 0); err != nil {
+		if err := l.emit(tx, event.TypeBookingExpired, 0); err != nil {
 			return err
 		}
 	}
@@ -183,7 +180,7 @@ func (l *locked) refuseLate(ctx context.Context, tx pgx.Tx, paid booking.Provide
 
 // requestRefund stores a refund to be sent. The unique index on refunds in flight
 // refuses a second one; the caller's work is then tried again later.
-func (l *locked) requestRefund(ctx context.Context, tx pgx.Tx, r booking.Refund) error {
+func (l *locked) requestRefund(ctx context.Context, tx *work, r booking.Refund) error {
 	r.ID, r.PaymentID, r.BookingID, r.State = ident.New("rfd"), l.Payment.ID, l.ID, booking.RefundRequested
 	const q = `
 		INSERT INTO refund (id, payment_id, booking_id, payment_key, kind, amount, reason, state, next_check_at)
@@ -193,13 +190,14 @@ func (l *locked) requestRefund(ctx context.Context, tx pgx.Tx, r booking.Refund)
 		return err
 	}
 	l.Refunds = append(l.Refunds, r)
-	return entry{
+	entry{
 		bookingID: l.ID, paymentID: l.Payment.ID, refundID: r.ID, name: "refund", to: string(r.State), note: string(r.Kind),
-	}.write(ctx, tx)
+	}.write(tx)
+	return nil
 }
 
 // giveBack books money that is not this payment's and requests that it goes back, once.
-func (l *locked) giveBack(ctx context.Context, tx pgx.Tx, paid booking.ProviderPayment, kind booking.RefundKind, note string, settled *booking.Settlement) error {
+func (l *locked) giveBack(ctx context.Context, tx *work, paid booking.ProviderPayment, kind booking.RefundKind, note string, settled *booking.Settlement) error {
 	if paid.Balance == 0 {
 		return nil
 	}
@@ -216,15 +214,14 @@ func (l *locked) giveBack(ctx context.Context, tx pgx.Tx, paid booking.ProviderP
 }
 
 // unlease gives the lease back when there is nothing to do.
-func (l *locked) unlease(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `UPDATE payment SET lease_until = NULL, next_check_at = `+hinted+` WHERE id = $1`, l.Payment.ID)
-	return err
+func (l *locked) unlease(tx *work) {
+	tx.Queue(`UPDATE payment SET lease_until = NULL, next_check_at = `+hinted+` WHERE id = $1`, l.Payment.ID)
 }
 
 // Return implements booking.Payments.
 func (s *Store) Return(ctx context.Context, charge booking.Charge, paid booking.ProviderPayment, failure booking.Failure) (booking.Settlement, error) {
 	var settled booking.Settlement
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx *work) error {
 		settled = booking.Settlement{}
 		l, err := lock(ctx, tx, charge.BookingID)
 		if err != nil {
@@ -235,7 +232,8 @@ func (s *Store) Return(ctx context.Context, charge booking.Charge, paid booking.
 			return err
 		}
 		if !l.Payment.State.Pending() || l.Payment.PaymentKey != charge.PaymentKey {
-			return l.unlease(ctx, tx)
+			l.unlease(tx)
+			return nil
 		}
 		return l.decline(ctx, tx, failure, &settled)
 	})
@@ -245,7 +243,7 @@ func (s *Store) Return(ctx context.Context, charge booking.Charge, paid booking.
 // Decline implements booking.Payments.
 func (s *Store) Decline(ctx context.Context, charge booking.Charge, failure booking.Failure) (booking.Settlement, error) {
 	var settled booking.Settlement
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx *work) error {
 		settled = booking.Settlement{}
 		l, err := lock(ctx, tx, charge.BookingID)
 		if err != nil {
@@ -260,27 +258,20 @@ func (s *Store) Decline(ctx context.Context, charge booking.Charge, failure book
 	return settled, err
 }
 
-func (l *locked) decline(ctx context.Context, tx pgx.Tx, failure booking.Failure, settled *booking.Settlement) error {
-	batch := &pgx.Batch{}
-	batch.Queue(`UPDATE payment_attempt SET state = 'declined', updated_at = now() WHERE payment_key = $1`, l.Payment.PaymentKey)
-	batch.Queue(`UPDATE payment SET failure_code = $2, failure_message = $3 WHERE id = $1`, l.Payment.ID, failure.Code, failure.Message)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return err
-	}
+func (l *locked) decline(ctx context.Context, tx *work, failure booking.Failure, settled *booking.Settlement) error {
+	tx.Queue(`UPDATE payment_attempt SET state = 'declined', updated_at = now() WHERE payment_key = $1`, l.Payment.PaymentKey)
+	tx.Queue(`UPDATE payment SET failure_code = $2, failure_message = $3 WHERE id = $1`, l.Payment.ID, failure.Code, failure.Message)
 	l.Payment.FailureCode, l.Payment.FailureMessage = failure.Code, failure.Message
 	if !l.payable {
 		return l.expire(ctx, tx, booking.PaymentFailed, failure.Code, settled)
 	}
-	if err := l.move(ctx, tx, booking.PendingPayment, failure.Code); err != nil {
+	if err := l.move(tx, booking.PendingPayment, failure.Code); err != nil {
 		return err
 	}
-	if err := l.movePayment(ctx, tx, booking.PaymentReady, 0, failure.Code); err != nil {
+	if err := l.movePayment(tx, booking.PaymentReady, 0, failure.Code); err != nil {
 		return err
 	}
-	const unpin = `UPDATE seat_claim SET until = $2 WHERE booking_id = $1`
-	if _, err := tx.Exec(ctx, unpin, l.ID, l.ExpiresAt); err != nil {
-		return err
-	}
+	tx.Queue(`UPDATE seat_claim SET until = $2 WHERE booking_id = $1`, l.ID, l.ExpiresAt)
 	settled.Moved, settled.Booking = true, l.Booking
 	settled.Seats = changesOf(l.Booking, l.SeatNumbers(), booking.Held, l.ExpiresAt)
 	return nil

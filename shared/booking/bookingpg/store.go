@@ -8,6 +8,7 @@ package bookingpg
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,9 +40,28 @@ type querier interface {
 
 type unitKey struct{}
 
+// work is a transaction. All of a method's writes are queued, and sent with its
+// COMMIT or the next question.
+type work struct {
+	*postgres.Tx
+	careful bool // ask whether the seats were got before anything relies on it
+}
+
+// demand queues a query of one row, postgres.Must's, and turns its failure into refusal.
+func (w *work) demand(refusal error, q string, args ...any) {
+	w.Queue(q, args...).QueryRow(func(row pgx.Row) error {
+		var met int
+		err := row.Scan(&met)
+		if postgres.IsUnmet(err) {
+			return refusal
+		}
+		return err
+	})
+}
+
 // unit is the transaction of a Once, carried by the context of its effect.
 type unit struct {
-	tx    pgx.Tx
+	*work
 	after []func(ctx context.Context)
 }
 
@@ -53,38 +73,46 @@ func unitOf(ctx context.Context) *unit {
 // db returns what reads go to.
 func (s *Store) db(ctx context.Context) querier {
 	if u := unitOf(ctx); u != nil {
-		return u.tx
+		return u.work
 	}
 	return s.pool
 }
 
 // inTx runs f in the transaction of ctx, or in one of its own.
-func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
+func (s *Store) inTx(ctx context.Context, f func(tx *work) error) error {
 	if u := unitOf(ctx); u != nil {
-		return f(u.tx)
+		return f(u.work)
 	}
 	return s.commit(ctx, f)
 }
 
 // commit runs f in a new transaction, which is committed also when f fails with an
-// error that is to be kept.
-func (s *Store) commit(ctx context.Context, f func(tx pgx.Tx) error) error {
+// error that is to be kept. When a seat turns out to be lost, f runs again, careful.
+func (s *Store) commit(ctx context.Context, f func(tx *work) error) error {
 	ctx, span := tracing.Start(ctx, "transaction", tracing.Client)
-	var kept error
-	err := postgres.InTx(ctx, audit.Transactions{Pool: s.pool}, func(tx pgx.Tx) error {
+	kept, err := s.transact(ctx, false, f)
+	if errors.Is(err, errSeatLost) {
+		kept, err = s.transact(ctx, true, f)
+	}
+	span.End(&err)
+	if err != nil {
+		return err
+	}
+	return kept
+}
+
+func (s *Store) transact(ctx context.Context, careful bool, f func(tx *work) error) (kept, err error) {
+	origin := func(batch *pgx.Batch) { audit.QueueOrigin(ctx, batch) }
+	err = postgres.Pipeline(ctx, s.pool, origin, func(tx *postgres.Tx) error {
 		kept = nil
-		err := f(tx)
+		err := f(&work{Tx: tx, careful: careful})
 		if booking.IsKept(err) {
 			kept = err
 			return nil
 		}
 		return err
 	})
-	span.End(&err)
-	if err != nil {
-		return err
-	}
-	return kept
+	return kept, err
 }
 
 // AfterCommit implements booking.Transactions.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/fairgate/fairgate/shared/booking"
 )
 
@@ -14,19 +12,18 @@ func (s *Store) IssueTickets(ctx context.Context, bookingID string, key *booking
 	if key == nil {
 		return errors.New("bookingpg: no key to sign tickets with")
 	}
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx *work) error {
 		l, err := lock(ctx, tx, bookingID)
 		if err != nil || l.State != booking.Confirmed || len(l.Tickets) == len(l.Seats) {
 			return err
 		}
-		batch := &pgx.Batch{}
-		l.queueTickets(batch, key)
-		return tx.SendBatch(ctx, batch).Close()
+		l.issueTickets(tx, key)
+		return nil
 	})
 }
 
-// queueTickets queues a ticket for every seat that has none.
-func (l *locked) queueTickets(batch *pgx.Batch, key *booking.TicketKey) {
+// issueTickets stores a ticket for every seat that has none.
+func (l *locked) issueTickets(tx *work, key *booking.TicketKey) {
 	tickets := key.Issue(l.Booking)
 	ids, seats, codes := make([]string, len(tickets)), make([]string, len(tickets)), make([]string, len(tickets))
 	for i, t := range tickets {
@@ -36,17 +33,14 @@ func (l *locked) queueTickets(batch *pgx.Batch, key *booking.TicketKey) {
 		INSERT INTO ticket (id, booking_id, account_id, showtime_id, seat, code)
 		SELECT id, $1, $2, $3, seat, code FROM unnest($4::text[], $5::text[], $6::text[]) AS t (id, seat, code)
 		ON CONFLICT (booking_id, seat) DO NOTHING`
-	batch.Queue(q, l.ID, l.AccountID, l.ShowtimeID, ids, seats, codes)
+	tx.Queue(q, l.ID, l.AccountID, l.ShowtimeID, ids, seats, codes)
 	l.Tickets = tickets
 }
 
 // voidTickets ends the tickets of a booking that is being cancelled.
-func (l *locked) voidTickets(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.Exec(ctx, `UPDATE ticket SET state = 'void' WHERE booking_id = $1`, l.ID); err != nil {
-		return err
-	}
+func (l *locked) voidTickets(tx *work) {
+	tx.Queue(`UPDATE ticket SET state = 'void' WHERE booking_id = $1`, l.ID)
 	for i := range l.Tickets {
 		l.Tickets[i].Void = true
 	}
-	return nil
 }

@@ -5,6 +5,7 @@ package bookingprom
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -79,6 +80,9 @@ func (s *Store) countBooking(ctx context.Context, settled booking.Settlement, er
 // Create implements booking.Store.
 func (s *Store) Create(ctx context.Context, draft booking.Draft) (booking.Booking, error) {
 	b, err := s.Store.Create(ctx, draft)
+	if errors.Is(err, booking.ErrAnswered) || errors.Is(err, booking.ErrKeyInProgress) {
+		return b, err // another request's booking
+	}
 	if err != nil { // at once: the transaction is rolled back
 		s.bookings.WithLabelValues(refused).Inc()
 		s.refusals.WithLabelValues(errs.From(err).Code).Inc()
@@ -97,25 +101,21 @@ func (s *Store) ExpireDue(ctx context.Context, limit int) ([]booking.Settlement,
 	return settled, err
 }
 
-// Pin implements booking.Store. A booking that lost a seat expires instead.
-func (s *Store) Pin(ctx context.Context, bookingID, paymentKey, requestID string) (booking.Settlement, error) {
-	settled, err := s.Store.Pin(ctx, bookingID, paymentKey, requestID)
+// Confirm implements booking.Store. A booking that lost a seat expires instead.
+func (s *Store) Confirm(ctx context.Context, command booking.ConfirmCommand, key *booking.TicketKey) (booking.Settlement, error) {
+	settled, err := s.Store.Confirm(ctx, command, key)
 	if !settled.Moved {
 		return settled, err
 	}
-	if settled.Booking.State == booking.Paying {
+	switch state := settled.Booking.State; state {
+	case booking.Paying:
 		s.count(ctx, s.payments, requested)
-	} else {
-		s.count(ctx, s.bookings, string(settled.Booking.State))
+	case booking.Confirmed:
+		s.count(ctx, s.payments, free)
+		s.count(ctx, s.bookings, string(state))
+	default:
+		s.count(ctx, s.bookings, string(state))
 	}
-	return settled, err
-}
-
-// ConfirmFree implements booking.Store.
-func (s *Store) ConfirmFree(ctx context.Context, bookingID string, key *booking.TicketKey) (booking.Settlement, error) {
-	settled, err := s.Store.ConfirmFree(ctx, bookingID, key)
-	s.countBooking(ctx, settled, err)
-	s.countPayment(ctx, settled, err, free)
 	return settled, err
 }
 

@@ -35,7 +35,7 @@ func (a *answers) Create(context.Context, booking.Draft) (booking.Booking, error
 	return booking.Booking{}, a.err
 }
 
-func (a *answers) Pin(context.Context, string, string, string) (booking.Settlement, error) {
+func (a *answers) Confirm(context.Context, booking.ConfirmCommand, *booking.TicketKey) (booking.Settlement, error) {
 	return a.settled, a.err
 }
 
@@ -62,7 +62,7 @@ func TestWhatIsCommittedIsCounted(t *testing.T) {
 	ctx, charge := context.Background(), booking.Charge{PaymentKey: "key", State: booking.PaymentConfirming}
 	capture := func(s booking.Store) { _, _ = s.Capture(ctx, charge, booking.ProviderPayment{}, nil) }
 	decline := func(s booking.Store) { _, _ = s.Decline(ctx, charge, booking.Failure{}) }
-	pin := func(s booking.Store) { _, _ = s.Pin(ctx, "", "", "") }
+	confirm := func(s booking.Store) { _, _ = s.Confirm(ctx, booking.ConfirmCommand{}, nil) }
 	const bookings, payments, refunds = "fairgate_booking_bookings_total ", "fairgate_booking_payments_total ", "fairgate_booking_refunds_total "
 	cases := []struct {
 		name    string
@@ -74,9 +74,11 @@ func TestWhatIsCommittedIsCounted(t *testing.T) {
 		{"created", func(s booking.Store) { _, _ = s.Create(ctx, booking.Draft{}) }, booking.Settlement{}, nil, []string{bookings + "created"}},
 		{"refused", func(s booking.Store) { _, _ = s.Create(ctx, booking.Draft{}) }, booking.Settlement{}, booking.ErrSeatTaken,
 			[]string{bookings + "refused", "fairgate_booking_refusals_total " + booking.ErrSeatTaken.Code}},
-		{"requested", pin, moved(booking.Paying, "key"), nil, []string{payments + "requested"}},
-		{"lost a seat", pin, moved(booking.Expired, "key"), booking.ErrNotPayable, []string{bookings + "expired"}},
-		{"asked twice", pin, booking.Settlement{Booking: booking.Booking{State: booking.Paying}}, nil, nil},
+		{"answered before", func(s booking.Store) { _, _ = s.Create(ctx, booking.Draft{}) }, booking.Settlement{}, booking.ErrAnswered, nil},
+		{"free", confirm, moved(booking.Confirmed, ""), nil, []string{bookings + "confirmed", payments + "free"}},
+		{"requested", confirm, moved(booking.Paying, "key"), nil, []string{payments + "requested"}},
+		{"lost a seat", confirm, moved(booking.Expired, "key"), booking.ErrNotPayable, []string{bookings + "expired"}},
+		{"asked twice", confirm, booking.Settlement{Booking: booking.Booking{State: booking.Paying}}, nil, nil},
 		{"captured", capture, moved(booking.Confirmed, "key"), nil, []string{bookings + "confirmed", payments + "captured"}},
 		{"captured too late", capture, moved(booking.Expired, "key"), nil, []string{payments + "captured_late"}},
 		{"captured twice", capture, moved(booking.Confirmed, "another"), nil, []string{payments + "mismatch"}},

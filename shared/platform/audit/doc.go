@@ -4,7 +4,7 @@
 // # Life of a line
 //
 // Whoever changes a booking or money writes a row of the ledger in the same
-// transaction; Transactions lets that row name the request and the actor. Once it is
+// transaction; QueueOrigin lets that row name the request and the actor. Once it is
 // committed, a Log reads the rows on from its cursor, appends their lines to the
 // files, syncs them, and only then commits the cursor. Nothing else writes lines, so
 // a full disk or a dead shipper never fails a booking: the rows wait.

@@ -11,6 +11,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/audit"
 	"github.com/fairgate/fairgate/shared/platform/backendtest/pgtest"
 	"github.com/fairgate/fairgate/shared/platform/logging"
+	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
 
 // An event is of the request in whose transaction it was stored; if that was none, of
@@ -32,7 +33,8 @@ func TestAnEventsRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.ID = c.id
-		if err := pgx.BeginFunc(c.ctx, audit.Transactions{Pool: pool}, func(tx pgx.Tx) error { return Insert(c.ctx, tx, e) }); err != nil {
+		origin := func(batch *pgx.Batch) { audit.QueueOrigin(c.ctx, batch) }
+		if err := postgres.Pipeline(c.ctx, pool, origin, func(tx *postgres.Tx) error { return Queue(tx.Batch(), e) }); err != nil {
 			t.Fatal(err)
 		}
 		got := ""

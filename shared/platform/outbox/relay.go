@@ -26,7 +26,7 @@ type Event struct {
 }
 
 // Origin says where an event comes from: the transaction that stored it knows, if it
-// was begun by audit.Transactions.
+// began with audit.QueueOrigin.
 type Origin struct {
 	RequestID   string // of the request that caused it; else the envelope's; or ""
 	Traceparent string // of the trace it belongs to, or ""

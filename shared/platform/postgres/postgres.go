@@ -38,8 +38,12 @@ const maxTries = 5
 // InTx runs f in one transaction and commits it unless f fails. Deadlocks and
 // serialization failures are tried again, so f must have no effect but on tx.
 func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
+	return retry(func() error { return pgx.BeginFunc(ctx, db, f) })
+}
+
+func retry(transaction func() error) error {
 	for try := 1; ; try++ {
-		err := pgx.BeginFunc(ctx, db, f)
+		err := transaction()
 		if err == nil || try == maxTries || !isRetryable(err) {
 			return err
 		}
