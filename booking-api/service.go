@@ -61,6 +61,7 @@ type Service struct {
 	redis   redis.UniversalClient
 	tracer  *tracing.Tracer
 	seats   *booking.Availability
+	holds   *booking.Holds
 	bell    *notifyredis.Bell
 	wakes   *bookingredis.Wakes
 	streams *httpd.Streams
@@ -105,10 +106,10 @@ func (s *Service) wire() error {
 	claims, fast := bookingpg.NewClaims(s.pool), bookingredis.New(together, cfg.Redis.Prefix)
 	s.wakes = bookingredis.NewWakes(fast)
 	s.seats = booking.NewAvailability(shop, claims, fast, system, s.log)
-	holds := booking.NewHolds(shop, holdKey, fast, claims, s.seats, system, newHoldMetrics(s.metrics))
+	s.holds = booking.NewHolds(shop, holdKey, fast, claims, s.seats, system, newHoldMetrics(s.metrics))
 	books := bookingpg.New(s.pool)
 	bookings := booking.NewService(booking.Options{
-		Store: bookingprom.Observe(books, s.metrics), Holds: holds, Programme: shop, ProviderName: paymentProvider, Feed: s.seats.Feed(fast), Wakes: s.wakes, Requested: bookingredis.NewRequests(fast).Ring, Log: s.log,
+		Store: bookingprom.Observe(books, s.metrics), Holds: s.holds, Programme: shop, ProviderName: paymentProvider, Feed: s.seats.Feed(fast), Wakes: s.wakes, Requested: bookingredis.NewRequests(fast).Ring, Log: s.log,
 	})
 
 	signer, err := jwks.NewSignerBase64(cfg.AccessTokenKey.Reveal())
@@ -128,7 +129,7 @@ func (s *Service) wire() error {
 		Tracer: s.tracer, Quiet: api.IsCrowded,
 	})
 	api.Register(s.app, api.Options{
-		Accounts: accounts, Catalogue: shop, Bookings: bookings, Holds: holds, HoldKey: holdKey, Availability: s.seats,
+		Accounts: accounts, Catalogue: shop, Bookings: bookings, Holds: s.holds, HoldKey: holdKey, Availability: s.seats,
 		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Streams: s.streams,
 		Clock: system, Log: s.log, Development: s.development(shop), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
 		TossClientKey: cfg.TossClientKey, PaymentWindowURL: cfg.paymentWindow(),
@@ -209,6 +210,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stopStreams()
 	var group errgroup.Group
 	group.Go(func() error { return s.seats.Run(background) })
+	group.Go(func() error { return s.holds.Run(background) })
 	group.Go(func() error { return s.bell.Run(background) })
 	group.Go(func() error { return s.wakes.Run(background) })
 	serving, serveCtx := errgroup.WithContext(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/fairgate/fairgate/shared/clock"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/ident"
 	"github.com/fairgate/fairgate/shared/money"
 )
 
@@ -48,25 +50,31 @@ const fallbackRemembered = 15 * time.Minute
 type Holds struct {
 	catalogue Catalogue
 	key       HoldKey
-	redis     HoldStore
+	redis     FastStore
 	fallback  FallbackStore
 	seats     *Availability
 	clock     clock.Clock
 	observe   HoldObserver
 	fellBack  atomic.Int64 // when the fallback was last used, Unix milliseconds
+	process   string       // before the number of an attempt
+	attempts  atomic.Int64
+	lost      lostAnswers
 }
 
 // HoldObserver hears how holds went; a service makes metrics of it.
 type HoldObserver interface {
 	// HoldAsked is called once for every Hold: store is "redis" or "postgres", result
-	// "placed", "replayed" or the code of the error.
+	// "placed", "replayed" or the code of the error. Once more with "undone" for a hold
+	// whose answer was lost and that was taken back.
 	HoldAsked(store, result string)
 }
 
 // NewHolds returns the use cases. While redis fails with errs.Unavailable, holds are
-// kept in fallback. observe may be nil.
-func NewHolds(c Catalogue, key HoldKey, redis HoldStore, fallback FallbackStore, seats *Availability, clk clock.Clock, observe HoldObserver) *Holds {
-	return &Holds{catalogue: c, key: key, redis: redis, fallback: fallback, seats: seats, clock: clk, observe: observe}
+// kept in fallback. observe may be nil. Run must run.
+func NewHolds(c Catalogue, key HoldKey, redis FastStore, fallback FallbackStore, seats *Availability, clk clock.Clock, observe HoldObserver) *Holds {
+	return &Holds{
+		catalogue: c, key: key, redis: redis, fallback: fallback, seats: seats, clock: clk, observe: observe, process: ident.New("try"),
+	}
 }
 
 // Hold takes seats for a while, all or none. A retry with the same idempotency key
@@ -228,6 +236,7 @@ func (h *Holds) order(request HoldRequest, place hall, seats []string) attempt {
 			},
 			TTL: holdTime(place.sale), MaxSeats: place.sale.MaxSeatsPerAccount, Showtimes: place.sale.ShowtimeIDs,
 			Request: "seats " + nonce[RequestLength:], Exact: true,
+			Attempt: h.process + "-" + strconv.FormatInt(h.attempts.Add(1), 36),
 		},
 	}
 }
@@ -252,12 +261,19 @@ func (h *Holds) placeInStore(ctx context.Context, try attempt) (placed HoldPlace
 		}
 	}
 	placed, err = h.placeIn(ctx, h.redis, try, false)
+	lost := errors.Is(err, ErrAnswerLost)
 	if !isDown(ctx, err) {
+		if lost {
+			h.lost.add(try.HoldOrder, false, h.clock.Now())
+		}
 		return placed, false, err
 	}
 	h.fellBack.Store(h.clock.Now().UnixMilli())
 	// Holds of before the outage are remembered here; Postgres knows none of them.
 	placed, err = h.placeIn(ctx, h.fallback, try, true)
+	if lost {
+		h.lost.add(try.HoldOrder, err == nil && h.nonceOf(try, placed) == try.Hold.Nonce, h.clock.Now())
+	}
 	if err == nil {
 		h.seats.Apply(try.Hold.ShowtimeID, changesTo(Held, placed.Seats, placed.ExpiresAt))
 	}
@@ -290,14 +306,20 @@ func isDown(ctx context.Context, err error) bool {
 func (h *Holds) made(try attempt, placed HoldPlaced) (hold Hold, err error) {
 	hold = try.Hold
 	hold.Seats, hold.ExpiresAt = placed.Seats, placed.ExpiresAt
-	if placed.Replayed {
-		hold.Nonce = h.key.Nonce(hold.AccountID, hold.ShowtimeID, try.idempotencyKey, hold.Seats)
-	}
+	hold.Nonce = h.nonceOf(try, placed)
 	if hold.Amount, err = try.place.amount(hold.Seats); err != nil {
 		return Hold{}, err
 	}
 	hold.ID = h.key.Sign(hold)
 	return hold, nil
+}
+
+// nonceOf names the hold that was placed, which a replay may have made of other seats.
+func (h *Holds) nonceOf(try attempt, placed HoldPlaced) string {
+	if !placed.Replayed {
+		return try.Hold.Nonce
+	}
+	return h.key.Nonce(try.Hold.AccountID, try.Hold.ShowtimeID, try.idempotencyKey, placed.Seats)
 }
 
 func changesTo(state SeatState, seats []string, until time.Time) []SeatChange {

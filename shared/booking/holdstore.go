@@ -2,8 +2,13 @@ package booking
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// ErrAnswerLost is why a store fails with errs.Unavailable when the order may have
+// been carried out all the same, now or in a moment. Without it nothing was done.
+var ErrAnswerLost = errors.New("the store's answer was lost")
 
 // HoldOrder is what a HoldStore carries out.
 type HoldOrder struct {
@@ -19,6 +24,8 @@ type HoldOrder struct {
 	// with another Request is refused. Exact is whether it named the seats.
 	Request string
 	Exact   bool
+	// Attempt names this one call of Place; a retry has another.
+	Attempt string
 }
 
 // HoldPlaced is what a HoldStore made of a HoldOrder.
@@ -43,6 +50,16 @@ type HoldStore interface {
 	// Release frees those of the hold's seats that are still its own and reports
 	// whether the hold had been live or already released.
 	Release(ctx context.Context, hold Hold) (bool, error)
+}
+
+// FastStore is the HoldStore in Redis.
+type FastStore interface {
+	HoldStore
+	// Undo says that this attempt was not answered. When no attempt of the same request
+	// was, it takes back the hold that was placed for it, as if it had never been, and
+	// reports that it did. wanted: the other store has the very hold, so that this one
+	// is to stay.
+	Undo(ctx context.Context, order HoldOrder, wanted bool) (bool, error)
 }
 
 // FallbackStore is the HoldStore in Postgres.

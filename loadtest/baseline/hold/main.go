@@ -29,7 +29,7 @@ func main() {
 		for _, seat := range body.Seats {
 			keys, args = append(keys, tag+"seat:"+seat), append(args, seat)
 		}
-		placed, err := script.Run(c.UserContext(), client, keys, args...).Slice()
+		placed, err := script.Run(c.UserContext(), client, keys, append(args, nonce)...).Slice()
 		if err != nil || placed[0] != int64(0) {
 			return fiber.ErrConflict
 		}

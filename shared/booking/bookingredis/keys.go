@@ -23,7 +23,8 @@ func (k keys) limit(performanceID, saleID, accountID string) string {
 }
 
 // record is a hash of what an idempotency key was answered, for a day: request,
-// nonce, until, seats (one a line), and released once it was.
+// nonce, until, seats (one a line), attempts (with spaces between, a "-" before those
+// that are known to be unanswered), and released once it was.
 func (k keys) record(hold booking.Hold) string {
 	return k.of(hold.PerformanceID, "request:"+hold.Nonce[:booking.RequestLength])
 }

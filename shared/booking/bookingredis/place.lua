@@ -3,6 +3,7 @@
 -- ARGV  1 nonce  2 request  3 time to live in ms  4 most live seats of the account
 --       5 showtime  6 entries kept in changes  7 seconds the record is kept
 --       8 one character a seat, 1: known to be taken  9… one number a seat
+--       last: attempt, for undo.lua
 -- Returns {0, until, ""}      placed
 --         {1, until, seats}   replayed: seats as they were, one a line
 --         {2, numbers}        taken
@@ -13,10 +14,16 @@ local record, limit, changes = KEYS[1], KEYS[2], KEYS[3]
 local nonce, request, ttl, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local showtime, kept, record_ttl, taken = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local count = #KEYS - 3
+local attempt = ARGV[9 + count]
 
-local known = redis.call('HMGET', record, 'request', 'until', 'seats')
+local known = redis.call('HMGET', record, 'request', 'until', 'seats', 'attempts')
 if known[1] then
   if known[1] ~= request then return {4} end
+  local attempts = known[4]
+  if attempts and not (' ' .. attempts .. ' '):find(' ' .. attempt .. ' ', 1, true) then
+    redis.call('HSET', record, 'attempts', attempts .. ' ' .. attempt)
+    if #attempts > 400 then redis.call('HDEL', record, 'attempts') end -- never undone
+  end
   return {1, known[2], known[3]}
 end
 
@@ -44,7 +51,7 @@ local seats = table.concat(numbers, '\n')
 redis.call('ZADD', limit, unpack(members))
 redis.call('EXPIRE', limit, record_ttl, 'NX')
 redis.call('EXPIRE', limit, record_ttl, 'GT')
-redis.call('HSET', record, 'request', request, 'nonce', nonce, 'until', until_ms, 'seats', seats)
+redis.call('HSET', record, 'request', request, 'nonce', nonce, 'until', until_ms, 'seats', seats, 'attempts', attempt)
 redis.call('EXPIRE', record, record_ttl)
 redis.call('XADD', changes, 'MAXLEN', '~', kept, '*', 't', showtime, 'k', 'hold', 's', '1', 'u', until_ms, 'n', seats)
 redis.call('EXPIRE', changes, record_ttl)

@@ -26,17 +26,20 @@ var (
 	placeSource string
 	//go:embed release.lua
 	releaseSource string
+	//go:embed undo.lua
+	undoSource string
 	//go:embed publish.lua
 	publishSource string
 )
 
 // scripts are loaded into Redis when first used.
-type scripts struct{ place, release, publish *redis.Script }
+type scripts struct{ place, release, undo, publish *redis.Script }
 
 func newScripts() scripts {
 	return scripts{
 		place:   redis.NewScript(placeSource),
 		release: redis.NewScript(releaseSource),
+		undo:    redis.NewScript(undoSource),
 		publish: redis.NewScript(publishSource),
 	}
 }

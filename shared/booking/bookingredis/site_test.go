@@ -110,9 +110,16 @@ type instance struct {
 	seats *booking.Availability
 	holds *booking.Holds
 	heard *ear
+	deaf  *deaf
 }
 
 func (s *site) start(t *testing.T) *instance {
+	t.Helper()
+	return s.startWith(t, func(claims booking.FallbackStore) booking.FallbackStore { return claims })
+}
+
+// startWith starts an instance whose fallback is what wrap makes of the real one.
+func (s *site) startWith(t *testing.T, wrap func(booking.FallbackStore) booking.FallbackStore) *instance {
 	t.Helper()
 	client, err := redisx.Open(redisx.Settings{Addrs: []string{s.proxy.addr()}})
 	if err != nil {
@@ -123,15 +130,17 @@ func (s *site) start(t *testing.T) *instance {
 		t.Fatal(err)
 	}
 	claims := bookingpg.NewClaims(s.pool)
-	i := &instance{store: bookingredis.New(client, s.prefix), heard: &ear{counts: map[string]int{}}}
+	i := &instance{store: bookingredis.New(client, s.prefix), heard: &ear{counts: map[string]int{}}, deaf: &deaf{}}
+	client.AddHook(i.deaf)
 	i.seats = booking.NewAvailability(s.programme, claims, i.store, clock.System{}, slog.New(slog.DiscardHandler))
-	i.holds = booking.NewHolds(s.programme, key, i.store, claims, i.seats, clock.System{}, i.heard)
+	i.holds = booking.NewHolds(s.programme, key, i.store, wrap(claims), i.seats, clock.System{}, i.heard)
 	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = i.seats.Run(ctx) }()
+	var running sync.WaitGroup
+	running.Go(func() { _ = i.seats.Run(ctx) })
+	running.Go(func() { _ = i.holds.Run(ctx) })
 	t.Cleanup(func() {
 		stop()
-		<-done
+		running.Wait()
 		_ = client.Close()
 	})
 	return i

@@ -66,19 +66,29 @@ func (s *Store) do(ctx context.Context, f func(ctx context.Context) error) error
 	return nil
 }
 
+// maybeDone adds booking.ErrAnswerLost to the error of a call, unless the breaker kept
+// it: whatever else the error says is of the client's second try, the first may have
+// arrived.
+func maybeDone(err error) error {
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		return err
+	}
+	return errs.ErrUpstream.Because(fmt.Errorf("%w: %w", booking.ErrAnswerLost, err))
+}
+
 // Place implements booking.HoldStore.
 func (s *Store) Place(ctx context.Context, order booking.HoldOrder) (booking.HoldPlaced, error) {
 	hold := order.Hold
-	args := append(make([]any, 0, 8+len(hold.Seats)),
+	args := append(make([]any, 0, 9+len(hold.Seats)),
 		hold.Nonce, order.Request, order.TTL.Milliseconds(), order.MaxSeats,
 		hold.ShowtimeID, changesKept, int(recordKept.Seconds()), marks(hold.Seats, order.Taken))
 	var answer []any
 	err := s.do(ctx, func(ctx context.Context) (err error) {
-		answer, err = s.scripts.place.Run(ctx, s.client, s.holdKeys(hold), appendNumbers(args, hold.Seats)...).Slice()
+		answer, err = s.scripts.place.Run(ctx, s.client, s.holdKeys(hold), append(appendNumbers(args, hold.Seats), order.Attempt)...).Slice()
 		return err
 	})
 	if err != nil {
-		return booking.HoldPlaced{}, err
+		return booking.HoldPlaced{}, maybeDone(err)
 	}
 	return readPlaced(answer, hold.Seats)
 }
@@ -142,7 +152,19 @@ func (s *Store) Release(ctx context.Context, hold booking.Hold) (bool, error) {
 	return known == 1, err
 }
 
-// holdKeys are the KEYS of place.lua and release.lua.
+// Undo implements booking.FastStore.
+func (s *Store) Undo(ctx context.Context, order booking.HoldOrder, wanted bool) (bool, error) {
+	hold := order.Hold
+	args := appendNumbers([]any{order.Attempt, hold.Nonce, hold.ShowtimeID, changesKept, wanted}, hold.Seats)
+	var undone int
+	err := s.do(ctx, func(ctx context.Context) (err error) {
+		undone, err = s.scripts.undo.Run(ctx, s.client, s.holdKeys(hold), args...).Int()
+		return err
+	})
+	return undone == 1, err
+}
+
+// holdKeys are the KEYS of place.lua, release.lua and undo.lua.
 func (s *Store) holdKeys(hold booking.Hold) []string {
 	return append([]string{
 		s.keys.record(hold),
