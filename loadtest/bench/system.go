@@ -142,6 +142,7 @@ func (s *System) startProgram(ctx context.Context, binary, addr string, environm
 	}
 	command := exec.Command(binary)
 	command.Dir, command.Env, command.Stdout, command.Stderr = s.Root, environment, log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as the services: the kernel shares the cores out by session
 	if err := command.Start(); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
