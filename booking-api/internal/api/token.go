@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -37,25 +35,16 @@ type accessClaims struct {
 	Name string       `json:"name"`
 }
 
-// tokens mints access tokens and remembers the ones it has verified, because a
-// signature costs more than the rest of a hold.
+// tokens mints and verifies access tokens.
 type tokens struct {
-	signer *jwks.Signer
-	clock  clock.Clock
-
-	mu    sync.RWMutex
-	known map[string]verified
+	signer   *jwks.Signer
+	clock    clock.Clock
+	verifier *jwks.Verifier[accessClaims]
 }
-
-type verified struct {
-	caller Caller
-	until  time.Time
-}
-
-const maxKnownTokens = 50_000 // some 30 MB; then it starts afresh
 
 func newTokens(signer *jwks.Signer, c clock.Clock) *tokens {
-	return &tokens{signer: signer, clock: c, known: map[string]verified{}}
+	rules := jwks.Rules{Typ: accessType, Issuer: accessParty, Audience: accessParty, Now: c.Now}
+	return &tokens{signer: signer, clock: c, verifier: jwks.NewVerifier[accessClaims](signer.Public(), rules)}
 }
 
 func (t *tokens) mint(a account.Account) (string, error) {
@@ -72,27 +61,9 @@ func (t *tokens) mint(a account.Account) (string, error) {
 // verify returns whom token names; errs.ErrUnauthenticated for anything that is
 // not one of our valid access tokens.
 func (t *tokens) verify(ctx context.Context, token string) (Caller, error) {
-	t.mu.RLock()
-	v, ok := t.known[token]
-	t.mu.RUnlock()
-	if ok && t.clock.Now().Before(v.until) {
-		return v.caller, nil
-	}
-	var claims accessClaims
-	rules := jwks.Rules{Typ: accessType, Issuer: accessParty, Audience: accessParty, Now: t.clock.Now}
-	if err := jwks.Verify(ctx, t.signer.Public(), token, rules, &claims); err != nil {
+	claims, err := t.verifier.Verify(ctx, token)
+	if err != nil {
 		return Caller{}, errs.ErrUnauthenticated.Because(err)
 	}
-	caller := Caller{ID: claims.Subject, Role: claims.Role, Name: claims.Name}
-	t.remember(strings.Clone(token), verified{caller, claims.ExpiresAt.Time})
-	return caller, nil
-}
-
-func (t *tokens) remember(token string, v verified) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.known) >= maxKnownTokens {
-		clear(t.known)
-	}
-	t.known[token] = v
+	return Caller{ID: claims.Subject, Role: claims.Role, Name: claims.Name}, nil
 }
