@@ -120,14 +120,19 @@ func (s *Store) runKeys(ctx context.Context, script *redis.Script, keys []string
 }
 
 func (s *Store) arguments(epoch uint32, args []any) []any {
-	epochText, now := "", "0"
+	epochText := ""
 	if epoch != 0 {
 		epochText = strconv.FormatUint(uint64(epoch), 10)
 	}
-	if s.now != nil {
-		now = strconv.FormatInt(s.now().UnixMilli(), 10)
+	return append([]any{epochText, s.nowText()}, args...)
+}
+
+// nowText is the time in ms that scripts go by, "0" for the server's clock.
+func (s *Store) nowText() string {
+	if s.now == nil {
+		return "0"
 	}
-	return append([]any{epochText, now}, args...)
+	return strconv.FormatInt(s.now().UnixMilli(), 10)
 }
 
 // codeError returns the error that a code means everywhere; those whose error

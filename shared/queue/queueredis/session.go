@@ -3,21 +3,76 @@ package queueredis
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
+	"github.com/fairgate/fairgate/shared/platform/coalesce"
 	"github.com/fairgate/fairgate/shared/queue"
 )
 
 var _ queue.Sessions = (*Store)(nil)
 
-// SessionActive implements queue.Sessions.
+const (
+	sessionsTogether = 100 // asked for in one call
+	sessionsTimeout  = 2 * time.Second
+)
+
+// sessionAsked is one pass whose session is asked for.
+type sessionAsked struct {
+	ref    queue.SessionRef
+	bindTo string
+}
+
+// sessionEnd is the answer; the zero time when the session is not active.
+type sessionEnd struct {
+	at  time.Time
+	err error
+}
+
+// SessionActive implements queue.Sessions. Those who ask about one line at the same
+// time ask together, and always after they have come.
 func (s *Store) SessionActive(ctx context.Context, ref queue.SessionRef, bindTo string) (time.Time, bool, error) {
-	r, err := s.runKeys(ctx, s.scripts.session, s.keys.session(ref.SaleID), ref.Epoch, ref.N, bindTo)
-	if err != nil {
-		return time.Time{}, false, err
+	end, err := s.sessionsOf(ref.SaleID).Call(ctx, sessionAsked{ref, bindTo})
+	if err == nil {
+		err = end.err
 	}
-	endsAt := moment(r.integer(1))
-	return endsAt, !endsAt.IsZero(), nil
+	if err != nil {
+		return time.Time{}, false, queue.ErrUnavailable.Because(err)
+	}
+	return end.at, !end.at.IsZero(), nil
+}
+
+// askers are those who ask about the sessions of one line.
+type askers = coalesce.Group[sessionAsked, sessionEnd]
+
+// sessionsOf returns the askers of a sale. Only passes that we have signed lead here,
+// so there are no more of them than sales.
+func (s *Store) sessionsOf(sale string) *askers {
+	if known, ok := s.asking.Load(sale); ok {
+		return known.(*askers)
+	}
+	fresh := coalesce.NewGroup(sessionsTogether, sessionsTimeout, func(ctx context.Context, asked []sessionAsked) ([]sessionEnd, error) {
+		return s.sessionEnds(ctx, sale, asked), nil
+	})
+	known, _ := s.asking.LoadOrStore(strings.Clone(sale), fresh)
+	return known.(*askers)
+}
+
+// sessionEnds asks Redis. What fails, fails for all: nobody need ask again alone.
+func (s *Store) sessionEnds(ctx context.Context, sale string, asked []sessionAsked) []sessionEnd {
+	args := make([]any, 0, 1+3*len(asked))
+	args = append(args, s.nowText())
+	for _, a := range asked {
+		args = append(args, a.ref.Epoch, a.ref.N, a.bindTo)
+	}
+	ends := make([]sessionEnd, len(asked))
+	millis, err := s.scripts.session.Run(ctx, s.client, s.keys.session(sale), args...).Int64Slice()
+	for i := range ends {
+		if ends[i].err = err; err == nil {
+			ends[i].at = moment(millis[i])
+		}
+	}
+	return ends
 }
 
 // ExtendSession moves the end of an active session to until: once, and never

@@ -249,6 +249,32 @@ func TestBrowserSessionServesOneAccount(t *testing.T) {
 	}
 }
 
+func TestSessionsAskedTogetherAreAnsweredApart(t *testing.T) {
+	t.Parallel()
+	f := newLine(t, func(p *queue.Policy) { roomy(p); p.Identity = queue.ByBrowser })
+	f.join(3)
+	f.run(time.Second)
+	first, second, left := f.activate(f.ref(1)), f.activate(f.ref(2)), f.activate(f.ref(3))
+	f.must(f.store.Leave(f.ctx, f.ref(3)))
+	ref := func(epoch uint32, n uint64) queue.SessionRef {
+		return queue.SessionRef{SaleID: testSale, Epoch: epoch, N: n}
+	}
+	asked := []sessionAsked{
+		{ref(1, 1), "acc-a"}, {ref(1, 1), "acc-b"}, {ref(1, 2), ""}, {ref(2, 2), ""}, {left.Ref(), ""}, {ref(1, 99), "acc-a"}, {ref(0, 2), ""}, {ref(1, 1), "acc-a"},
+	}
+	want := []time.Time{first.EndsAt, {}, second.EndsAt, {}, {}, {}, {}, first.EndsAt}
+	f.store.sessionEnds(f.ctx, testSale, asked[:1]) // Redis knows the script from now on
+	before := f.asked.Load()
+	for i, end := range f.store.sessionEnds(f.ctx, testSale, asked) {
+		if end.err != nil || !end.at.Equal(want[i]) {
+			t.Errorf("%+v ends at %s, %v; want %s", asked[i], end.at, end.err, want[i])
+		}
+	}
+	if commands := f.asked.Load() - before; commands != 1 {
+		t.Errorf("%d commands for all of them", commands)
+	}
+}
+
 // TestModeAuto: while the house is not full nobody waits; once it is, the line is on.
 func TestModeAuto(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,6 +26,7 @@ type Store struct {
 	tokens  *queue.PlaceTokens
 	scripts scripts
 	now     func() time.Time
+	asking  sync.Map // by sale: those who ask about its sessions, *askers
 }
 
 // Option changes how a Store works.
