@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -278,5 +279,30 @@ func TestEachPairOfSeatsIsGivenOnce(t *testing.T) {
 	}
 	if third := s.pair(); third != nil {
 		t.Error("there is no third pair")
+	}
+}
+
+func TestMailRoundsTakeTurnsAtGoingFirst(t *testing.T) {
+	t.Parallel()
+	rounds := mailRounds()
+	places := map[int]int{} // delay → sum of the places of its rounds
+	for place, delay := range rounds {
+		places[delay] += place
+	}
+	if len(places) != 2 || places[0] != places[slowMailMillis] {
+		t.Errorf("%v: a drift would weigh on one side more", rounds)
+	}
+}
+
+func TestMailIsAHitWithinFivePercent(t *testing.T) {
+	t.Parallel()
+	all := func(millis int) []time.Duration {
+		return slices.Repeat([]time.Duration{time.Duration(millis) * time.Millisecond}, 20)
+	}
+	for slow, hit := range map[int]bool{100: true, 104: true, 96: true, 106: false, 94: false} {
+		o := mailOutcome(all(100), all(slow))
+		if o.Hit != hit || o.Value != fmt.Sprintf("%+.1f %% (p50)", float64(slow-100)) {
+			t.Errorf("%d ms against 100 ms: %+v", slow, o)
+		}
 	}
 }
