@@ -153,7 +153,7 @@ func (s *Service) consumers(bookings *booking.Service, lines *queueredis.Store) 
 		slack.Post = counted(deliveries, "slack", slackhook.New(s.cfg.SlackWebhookURL).Post)
 	}
 	return consume.Table(consume.Handlers{
-		Payments: consume.Payments{Execute: bookings.ExecuteConfirm},
+		Payments: consume.Payments{Execute: bookings.ExecuteRequested},
 		Tickets:  consume.Tickets{Issue: bookings.IssueTickets},
 		Line:     consume.Line{Sessions: lines},
 		Mail:     consume.Mail{Writer: writer, Courier: courier, Send: s.noted(counted(deliveries, "mail", mailer.Send))},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/fairgate/fairgate/shared/event"
 )
 
 // Limits of talking to the provider. A lease outlasts one confirm and one get.
@@ -22,6 +24,24 @@ func (s *Service) ExecuteConfirm(ctx context.Context, paymentID string) error {
 	charge, leased, err := s.store.Lease(ctx, paymentID)
 	if err != nil || !leased {
 		return err
+	}
+	return s.settle(ctx, charge, s.capture(ctx, charge))
+}
+
+// soon is how old a request may be to be carried out under the lease that Confirm
+// took for it.
+const soon = 3 * time.Second
+
+// ExecuteRequested is ExecuteConfirm for whoever hears of a request made at a time. The
+// first try takes no lease, Confirm has taken it; a request that is heard twice is
+// tried twice under one idempotency key, which captures once.
+func (s *Service) ExecuteRequested(ctx context.Context, request event.PaymentConfirmRequested, at time.Time) error {
+	if request.PaymentKey == "" || time.Since(at) > soon {
+		return s.ExecuteConfirm(ctx, request.PaymentID)
+	}
+	charge := Charge{
+		PaymentID: request.PaymentID, BookingID: request.BookingID, OrderID: request.OrderID, PaymentKey: request.PaymentKey,
+		Amount: request.Amount, State: PaymentConfirming, N: 1,
 	}
 	return s.settle(ctx, charge, s.capture(ctx, charge))
 }

@@ -34,17 +34,49 @@ const (
 func (s *Service) Await(ctx context.Context, paymentID string, maxWait time.Duration) (Confirmation, error) {
 	woken, stop := s.wakes.Wait(paymentID)
 	defer stop()
+	now, err := s.store.Outcome(ctx, paymentID)
+	if err != nil {
+		return now, err
+	}
+	return s.watch(ctx, now, woken, maxWait)
+}
+
+// ConfirmOnce is Confirm for a request that may come again with the same key, and
+// then Await. It begins to listen before the commit, so that the first look can wait
+// for the first news.
+func (s *Service) ConfirmOnce(ctx context.Context, key Key, command ConfirmCommand, maxWait time.Duration) (Confirmation, error) {
+	var asked Confirmation
+	var woken <-chan struct{}
+	stop := func() {}
+	defer func() { stop() }()
+	answer, err := s.store.Once(ctx, key, func(ctx context.Context) (Answer, error) {
+		var err error
+		if asked, err = s.Confirm(ctx, command); err != nil {
+			return Answer{}, err
+		}
+		stop()
+		woken, stop = s.wakes.Wait(asked.PaymentID)
+		return Answer{Ref: asked.PaymentID}, nil
+	})
+	switch {
+	case err != nil:
+		return Confirmation{}, err
+	case answer.Replayed:
+		return s.Await(ctx, answer.Ref, maxWait)
+	}
+	return s.watch(ctx, asked, woken, maxWait)
+}
+
+// watch looks again until the payment, which stood so just now, is final, or maxWait
+// is over.
+func (s *Service) watch(ctx context.Context, now Confirmation, woken <-chan struct{}, maxWait time.Duration) (Confirmation, error) {
 	deadline := time.NewTimer(maxWait)
 	defer deadline.Stop()
 	pause := firstLook
 	if woken != nil {
 		pause = longestLook
 	}
-	for ; ; pause = min(pause*3/2, longestLook) {
-		now, err := s.store.Outcome(ctx, paymentID)
-		if err != nil || now.Final() || maxWait <= 0 {
-			return now, err
-		}
+	for ; !now.Final() && maxWait > 0; pause = min(pause*3/2, longestLook) {
 		look := time.NewTimer(pause)
 		select {
 		case <-look.C:
@@ -56,5 +88,10 @@ func (s *Service) Await(ctx context.Context, paymentID string, maxWait time.Dura
 			return now, ctx.Err()
 		}
 		look.Stop()
+		var err error
+		if now, err = s.store.Outcome(ctx, now.PaymentID); err != nil {
+			return now, err
+		}
 	}
+	return now, nil
 }

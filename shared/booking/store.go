@@ -98,7 +98,8 @@ type Payments interface {
 	// ErrNotPayable; kept when a seat was lost and the booking has therefore expired.
 	Confirm(ctx context.Context, command ConfirmCommand, key *TicketKey) (Settlement, error)
 
-	// Lease takes a payment whose outcome is pending and that nobody else has leased.
+	// Lease takes a payment whose outcome is pending and that nobody else has leased,
+	// unless only its Confirm has.
 	Lease(ctx context.Context, paymentID string) (Charge, bool, error)
 	// LeaseDue takes up to limit payments that are due to be looked at.
 	LeaseDue(ctx context.Context, limit int) ([]Charge, error)

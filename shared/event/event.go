@@ -52,8 +52,11 @@ func New(typ, entity string, version int64, at time.Time, requestID string, data
 
 // PaymentConfirmRequested asks the worker to capture a payment.
 type PaymentConfirmRequested struct {
-	PaymentID string `json:"payment_id"`
-	BookingID string `json:"booking_id"`
+	PaymentID  string    `json:"payment_id"`
+	BookingID  string    `json:"booking_id"`
+	OrderID    string    `json:"order_id"`
+	PaymentKey string    `json:"payment_key"`
+	Amount     money.KRW `json:"amount"`
 }
 
 // Session is the booking session in a line that a booking came from.

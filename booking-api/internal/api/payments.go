@@ -62,17 +62,10 @@ const longestWait = 10 * time.Second
 
 func (a *api) confirm(ctx context.Context, in *confirmInput) (*confirmOutput, error) {
 	r := of(ctx)
-	answer, err := a.Bookings.Once(r.act(ctx), r.key, func(ctx context.Context) (booking.Answer, error) {
-		c, err := a.Bookings.Confirm(ctx, booking.ConfirmCommand{
-			AccountID: r.caller.ID, OrderID: in.Body.OrderID, PaymentKey: in.Body.PaymentKey, Amount: in.Body.Amount, RequestID: r.id,
-		})
-		return booking.Answer{Status: http.StatusAccepted, Ref: c.PaymentID}, err
-	})
-	if err != nil {
-		return nil, err
-	}
 	wait := preferredWait(in.Prefer)
-	c, err := a.Bookings.Await(ctx, answer.Ref, wait)
+	c, err := a.Bookings.ConfirmOnce(r.act(ctx), r.key, booking.ConfirmCommand{
+		AccountID: r.caller.ID, OrderID: in.Body.OrderID, PaymentKey: in.Body.PaymentKey, Amount: in.Body.Amount, RequestID: r.id,
+	}, wait)
 	if err != nil {
 		return nil, err
 	}

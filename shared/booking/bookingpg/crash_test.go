@@ -73,7 +73,7 @@ func TestTheMessageIsNeverHeard(t *testing.T) {
 	b, _ := h.paying("fan", "A-1")
 	h.reconcile(b.ID, 0)
 	h.want(b.ID, booking.Paying, booking.PaymentConfirming) // the worker is given its time
-	h.reconcile(b.ID, 16*time.Second)
+	h.reconcile(b.ID, 21*time.Second)
 	h.want(b.ID, booking.Confirmed, booking.PaymentDone)
 	h.sound()
 }

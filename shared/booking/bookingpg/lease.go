@@ -48,13 +48,15 @@ func scanCharge(row pgx.CollectableRow) (booking.Charge, error) {
 	return c, nil
 }
 
-// Lease implements booking.Payments. A lease that a crash of the database loses costs
+// Lease implements booking.Payments. Confirm's own lease, under which nobody has asked
+// yet, may be taken over. A lease that a crash of the database loses costs
 // a second question to the provider under the same idempotency key, so nobody waits
 // for the disk.
 func (s *Store) Lease(ctx context.Context, paymentID string) (booking.Charge, bool, error) {
 	const q = `
 		UPDATE payment p SET lease_until = now() + $2::interval, next_check_at = now() + $2::interval, asked_at = now()
-		WHERE p.id = $1 AND p.state IN ('confirming', 'unknown') AND (p.lease_until IS NULL OR p.lease_until < now())
+		WHERE p.id = $1 AND p.state IN ('confirming', 'unknown')
+		  AND (p.lease_until IS NULL OR p.lease_until < now() OR p.asked_at IS NULL)
 		RETURNING` + chargeColumns
 	var charge booking.Charge
 	batch := &pgx.Batch{}

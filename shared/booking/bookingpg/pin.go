@@ -14,8 +14,9 @@ import (
 )
 
 // unheard is when the reconciler captures a payment itself, because the message that
-// asks for it has not been heard.
-const unheard = "15 seconds"
+// asks for it has not been heard. Until then it is leased to whoever hears the message:
+// see booking.Service.ExecuteRequested. It outlasts a try that begins at once.
+const unheard = "20 seconds"
 
 // Confirm implements booking.Payments. The advisory lock makes it queue up with the
 // account's bookings, which may count this one as expired a moment later.
@@ -118,7 +119,9 @@ func (l *locked) pin(ctx context.Context, tx *work, command booking.ConfirmComma
 	}
 	settled.Moved, settled.Booking = true, l.Booking
 	settled.Seats = changesOf(l.Booking, l.SeatNumbers(), booking.Held, settledForever)
-	data := event.PaymentConfirmRequested{PaymentID: l.Payment.ID, BookingID: l.ID}
+	data := event.PaymentConfirmRequested{
+		PaymentID: l.Payment.ID, BookingID: l.ID, OrderID: l.OrderID, PaymentKey: command.PaymentKey, Amount: l.Payment.Amount,
+	}
 	envelope, err := event.New(event.TypePaymentConfirmRequested, l.Payment.ID, l.Version, now(), command.RequestID, data)
 	if err != nil {
 		return err
@@ -127,8 +130,8 @@ func (l *locked) pin(ctx context.Context, tx *work, command booking.ConfirmComma
 }
 
 func (l *locked) attempt(tx *work, paymentKey string) error {
-	const request = `lease_until = NULL, payment_key = $8, failure_code = '', failure_message = '',
-		requested_at = now(), next_check_at = now() + $9::interval`
+	const request = `payment_key = $8, failure_code = '', failure_message = '', requested_at = now(),
+		lease_until = now() + $9::interval, next_check_at = now() + $9::interval, asked_at = NULL`
 	if err := l.movePaymentAlso(tx, booking.PaymentConfirming, 0, "", request, paymentKey, unheard); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/event"
@@ -13,8 +14,11 @@ import (
 // handlers whose outside must not be reached.
 func handlers(t *testing.T) Handlers {
 	return Handlers{
-		Payments: Payments{Execute: func(context.Context, string) error { t.Error("a payment was executed"); return nil }},
-		Tickets:  Tickets{Issue: func(context.Context, string) error { t.Error("tickets were issued"); return nil }},
+		Payments: Payments{Execute: func(context.Context, event.PaymentConfirmRequested, time.Time) error {
+			t.Error("a payment was executed")
+			return nil
+		}},
+		Tickets: Tickets{Issue: func(context.Context, string) error { t.Error("tickets were issued"); return nil }},
 	}
 }
 
@@ -62,15 +66,24 @@ func TestSlackIsOffWithoutAWebhook(t *testing.T) {
 	}
 }
 
-func TestPaymentAndTicketHandlersPassTheIDOn(t *testing.T) {
+func TestPaymentAndTicketHandlersPassOnWhatTheyAreAsked(t *testing.T) {
 	t.Parallel()
-	var executed, issued string
+	var executed event.PaymentConfirmRequested
+	var asked time.Time
+	var issued string
 	boom := errors.New("boom")
-	payments := Payments{Execute: func(_ context.Context, id string) error { executed = id; return boom }}
+	payments := Payments{Execute: func(_ context.Context, request event.PaymentConfirmRequested, at time.Time) error {
+		executed, asked = request, at
+		return boom
+	}}
 	tickets := Tickets{Issue: func(_ context.Context, id string) error { issued = id; return nil }}
-	request := event.Envelope{ID: "evt-1", Type: event.TypePaymentConfirmRequested, Data: json.RawMessage(`{"payment_id":"pay-1","booking_id":"bkg-1"}`)}
-	if err := payments.confirm()(context.Background(), request); !errors.Is(err, boom) || executed != "pay-1" {
-		t.Errorf("confirm: %q, %v", executed, err)
+	want := event.PaymentConfirmRequested{PaymentID: "pay-1", BookingID: "bkg-1", OrderID: "ord-1", PaymentKey: "tk-1", Amount: 1000}
+	request, err := event.New(event.TypePaymentConfirmRequested, "pay-1", 2, time.Now(), "", want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := payments.confirm()(context.Background(), request); !errors.Is(err, boom) || executed != want || !asked.Equal(request.OccurredAt) {
+		t.Errorf("confirm: %+v at %s, %v", executed, asked, err)
 	}
 	confirmed := event.Envelope{ID: "evt-2", Type: event.TypeBookingConfirmed, Data: json.RawMessage(`{"id":"bkg-1"}`)}
 	if err := tickets.issue()(context.Background(), confirmed); err != nil || issued != "bkg-1" {

@@ -2,6 +2,7 @@ package consume
 
 import (
 	"context"
+	"time"
 
 	"github.com/fairgate/fairgate/shared/event"
 	"github.com/fairgate/fairgate/shared/platform/rabbit"
@@ -10,13 +11,13 @@ import (
 // Payments captures payments.
 type Payments struct {
 	// Execute captures once, however often it is called, and stores what the provider
-	// does not tell; see booking.Service.ExecuteConfirm.
-	Execute func(ctx context.Context, paymentID string) error
+	// does not tell; see booking.Service.ExecuteRequested.
+	Execute func(ctx context.Context, request event.PaymentConfirmRequested, at time.Time) error
 }
 
 func (p Payments) confirm() rabbit.Handler {
-	return on(func(ctx context.Context, _ event.Envelope, data event.PaymentConfirmRequested) error {
-		return p.Execute(ctx, data.PaymentID)
+	return on(func(ctx context.Context, e event.Envelope, data event.PaymentConfirmRequested) error {
+		return p.Execute(ctx, data, e.OccurredAt)
 	})
 }
 
