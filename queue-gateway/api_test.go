@@ -403,6 +403,22 @@ func TestOperatorsChangeALineAtOnceOnEveryGateway(t *testing.T) {
 	}
 }
 
+func TestABrandNewLineIsAtEveryGatewayAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.line("old", nil) // once it is here, so is the list of lines
+	gateways := []*gateway{w.gateway(), w.gateway()}
+	w.line("brand-new", nil)
+	for i, g := range gateways {
+		if a := g.call("GET", "/v1/queues/brand-new", ""); a.StatusCode != http.StatusOK {
+			t.Errorf("gateway %d: %d %s", i+1, a.StatusCode, a.text)
+		}
+		if a := g.call("GET", "/v1/queues/never-made", ""); a.StatusCode != http.StatusNotFound || a.code() != "sale_not_found" {
+			t.Errorf("gateway %d, a line that is not there: %d %s", i+1, a.StatusCode, a.text)
+		}
+	}
+}
+
 func TestASoldOutSaleSaysSoAndLetsEverybodyGo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

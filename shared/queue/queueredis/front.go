@@ -37,6 +37,7 @@ type Front struct {
 	mu    sync.RWMutex
 	lines map[string]*line
 	known atomic.Bool // whether the list of lines was ever read
+	look  look
 	whole atomic.Bool // whether each line of that list was then asked for once
 	told  chan struct{}
 	held  func() bool // may be nil
@@ -246,9 +247,11 @@ func (f *Front) lineOrNew(sale string) *line {
 // at returns a line and its last copy. Errors: ErrLineNotFound; ErrUnavailable
 // while it is not known yet which lines there are.
 func (f *Front) at(sale string) (*line, *view, error) {
-	f.mu.RLock()
-	l := f.lines[sale]
-	f.mu.RUnlock()
+	l := f.line(sale)
+	if l == nil && f.known.Load() {
+		f.lookFor(sale)
+		l = f.line(sale)
+	}
 	if l != nil {
 		if v := l.view.Load(); v != nil {
 			return l, v, nil
@@ -258,6 +261,13 @@ func (f *Front) at(sale string) (*line, *view, error) {
 		return nil, nil, queue.ErrLineNotFound
 	}
 	return nil, nil, queue.ErrUnavailable
+}
+
+// line returns a line that is known here, else nil.
+func (f *Front) line(sale string) *line {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.lines[sale]
 }
 
 // Lines returns the sale ids of all lines that are known here, sorted.
