@@ -52,19 +52,20 @@ const (
 
 // Service is one worker.
 type Service struct {
-	cfg     Config
-	log     *slog.Logger
-	metrics *prometheus.Registry
-	pool    *pgxpool.Pool
-	redis   redis.UniversalClient
-	tracer  *tracing.Tracer
-	broker  *rabbit.Client
-	table   []consume.Consumer
-	relay   *outbox.Relay
-	audit   *audit.Log
-	asked   *bookingredis.Requests
-	jobs    *run.Jobs
-	due     []run.Job
+	cfg      Config
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+	pool     *pgxpool.Pool
+	redis    redis.UniversalClient
+	together redis.UniversalClient // redis, but concurrent calls share pipelines
+	tracer   *tracing.Tracer
+	broker   *rabbit.Client
+	table    []consume.Consumer
+	relay    *outbox.Relay
+	audit    *audit.Log
+	asked    *bookingredis.Requests
+	jobs     *run.Jobs
+	due      []run.Job
 }
 
 // New wires a worker; nothing runs yet, and no backend needs to answer.
@@ -87,11 +88,12 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 
 // wire puts the parts together, from the stores up to the tables.
 func (s *Service) wire() error {
+	s.together = redisx.NewCoalescer(s.redis)
 	bookings, err := s.bookings()
 	if err != nil {
 		return err
 	}
-	lines := queueredis.New(s.redis, s.cfg.Redis.Prefix, nil)
+	lines := queueredis.New(s.together, s.cfg.Redis.Prefix, nil)
 	table, err := s.consumers(bookings, lines)
 	if err != nil {
 		return err
@@ -126,7 +128,7 @@ func (s *Service) bookings() (*booking.Service, error) {
 		return nil, err
 	}
 	alarms := newAlarms(s.metrics)
-	seats := bookingredis.New(s.redis, s.cfg.Redis.Prefix)
+	seats := bookingredis.New(s.together, s.cfg.Redis.Prefix)
 	s.asked = bookingredis.NewRequests(seats)
 	return booking.NewService(booking.Options{
 		Store: bookingprom.Observe(bookingpg.New(s.pool), s.metrics), Feed: seats, Wakes: bookingredis.NewWakes(seats),
@@ -147,7 +149,7 @@ func (s *Service) consumers(bookings *booking.Service, lines *queueredis.Store) 
 	}
 	deliveries := newDeliveries(s.metrics)
 	courier := notify.NewCourier(notifypg.NewDeliveries(s.pool), deliveryLease)
-	inbox := notify.NewInbox(notifypg.NewStore(s.pool), notifyredis.NewBell(s.redis, s.cfg.Redis.Prefix))
+	inbox := notify.NewInbox(notifypg.NewStore(s.pool), notifyredis.NewBell(s.together, s.cfg.Redis.Prefix))
 	slack := consume.Slack{Writer: writer, Courier: courier}
 	if s.cfg.SlackWebhookURL != "" {
 		slack.Post = counted(deliveries, "slack", slackhook.New(s.cfg.SlackWebhookURL).Post)

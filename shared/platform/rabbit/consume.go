@@ -27,6 +27,7 @@ type Consumer struct {
 	Queue    string // one of the topology's
 	Handle   Handler
 	Workers  int           // messages in hand at once; 1 when 0
+	Gather   time.Duration // the first message waits so long for others, to be handled and acked with them; 0: none waits
 	Timeout  time.Duration // for one message; 30 s when 0
 	Attempts int           // before it is parked; once for each rung and once more when 0
 	Finish   time.Duration // for the messages in hand once ctx has ended; 5 s when 0
@@ -113,11 +114,26 @@ func (c *Client) subscribe(ctx context.Context, conn *amqp.Connection, k Consume
 	return ch, deliveries, err
 }
 
-// work handles deliveries with k.Workers goroutines. The first that cannot settle
-// a message closes the channel, so that the broker takes back what is unsettled.
+// work handles deliveries until there are no more, or one cannot be settled; the
+// broker takes back what is unsettled when the channel is closed.
 func (c *Client) work(ctx context.Context, k Consumer, ch *amqp.Channel, deliveries <-chan amqp.Delivery) error {
 	finishing, cancel := run.Finish(ctx, k.Finish)
 	defer cancel()
+	var err error
+	if k.Gather > 0 {
+		err = c.workTogether(ctx, finishing, k, deliveries)
+	} else {
+		err = c.workEach(ctx, finishing, k, ch, deliveries)
+	}
+	if err != nil {
+		return err
+	}
+	return ErrDown.WithMessage("The broker ended the consumer.")
+}
+
+// workEach handles deliveries with k.Workers goroutines. The first that cannot settle
+// a message closes the channel, so that all end.
+func (c *Client) workEach(ctx, finishing context.Context, k Consumer, ch *amqp.Channel, deliveries <-chan amqp.Delivery) error {
 	failed := make(chan error, k.Workers)
 	var workers sync.WaitGroup
 	for range k.Workers {
@@ -126,7 +142,11 @@ func (c *Client) work(ctx context.Context, k Consumer, ch *amqp.Channel, deliver
 				if ctx.Err() != nil {
 					return
 				}
-				if err := c.settle(finishing, k, d); err != nil {
+				err := c.settle(finishing, k, d)
+				if err == nil {
+					err = d.Ack(false)
+				}
+				if err != nil {
 					failed <- err
 					_ = ch.Close()
 					return
@@ -135,16 +155,72 @@ func (c *Client) work(ctx context.Context, k Consumer, ch *amqp.Channel, deliver
 		})
 	}
 	workers.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return ErrDown.WithMessage("The broker ended the consumer.")
+	close(failed)
+	return <-failed
+}
+
+// workTogether handles deliveries batch by batch, those of one batch at the same time.
+func (c *Client) workTogether(ctx, finishing context.Context, k Consumer, deliveries <-chan amqp.Delivery) error {
+	for {
+		batch := gather(ctx, k, deliveries)
+		if len(batch) == 0 {
+			return nil
+		}
+		if err := c.settleAll(finishing, k, batch); err != nil {
+			return err
+		}
 	}
 }
 
-// settle handles one message and acks it, after moving it on where it failed. An
-// error means that it is not settled and will be delivered again.
+// gather returns what comes within k.Gather of the first delivery; nothing once ctx
+// has ended or deliveries has.
+func gather(ctx context.Context, k Consumer, deliveries <-chan amqp.Delivery) []amqp.Delivery {
+	first, open := <-deliveries
+	if !open || ctx.Err() != nil {
+		return nil
+	}
+	batch := append(make([]amqp.Delivery, 0, k.Workers), first)
+	enough := time.NewTimer(k.Gather)
+	defer enough.Stop()
+	for len(batch) < k.Workers {
+		select {
+		case d, open := <-deliveries:
+			if !open {
+				return nil
+			}
+			batch = append(batch, d)
+		case <-enough.C:
+			return batch
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return batch
+}
+
+// settleAll settles each of a batch by itself and acks all that came so far with one
+// frame; where one could not be settled, the others of its batch alone.
+func (c *Client) settleAll(ctx context.Context, k Consumer, batch []amqp.Delivery) error {
+	outcome := make([]error, len(batch))
+	var all sync.WaitGroup
+	for i, d := range batch {
+		all.Go(func() { outcome[i] = c.settle(ctx, k, d) })
+	}
+	all.Wait()
+	failed := errors.Join(outcome...)
+	if failed == nil {
+		return batch[len(batch)-1].Ack(true)
+	}
+	for i, d := range batch {
+		if outcome[i] == nil {
+			_ = d.Ack(false)
+		}
+	}
+	return failed
+}
+
+// settle handles one message, and moves it on where it failed: then it may be acked.
+// An error means that it is not settled and must be delivered again.
 func (c *Client) settle(ctx context.Context, k Consumer, d amqp.Delivery) error {
 	started := time.Now()
 	attempt := attemptOf(d.Headers)
@@ -162,18 +238,13 @@ func (c *Client) settle(ctx context.Context, k Consumer, d amqp.Delivery) error 
 	switch fate {
 	case retry:
 		c.log.WarnContext(ctx, "message failed, trying again later", "queue", k.Queue, "type", d.Type, "id", d.MessageId, "attempt", attempt+1, "error", err)
-		err = c.climb(ctx, k, d, attempt, err)
+		return c.climb(ctx, k, d, attempt, err)
 	case park:
 		c.log.ErrorContext(ctx, "message parked", "queue", k.Queue, "type", d.Type, "id", d.MessageId, "attempt", attempt+1, "error", err)
-		err = c.moveOn(ctx, d, NameParked, k.Queue, attempt+1, err)
-	case ack:
-		c.log.InfoContext(ctx, "message handled", "queue", k.Queue, "type", d.Type, "id", d.MessageId, "duration_ms", time.Since(started).Milliseconds())
-		err = nil
+		return c.moveOn(ctx, d, NameParked, k.Queue, attempt+1, err)
 	}
-	if err != nil {
-		return err
-	}
-	return d.Ack(false)
+	c.log.InfoContext(ctx, "message handled", "queue", k.Queue, "type", d.Type, "id", d.MessageId, "duration_ms", time.Since(started).Milliseconds())
+	return nil
 }
 
 func (c *Client) handle(ctx context.Context, k Consumer, d amqp.Delivery) (err error) {

@@ -14,7 +14,8 @@ const (
 	laneTimeout  = 2 * time.Second
 )
 
-// Coalescer is a client whose EvalSha calls of concurrent callers share pipelines:
+// Coalescer is a client whose EvalSha and Publish calls of concurrent callers share
+// pipelines:
 // a script that costs Redis microseconds costs much more in system calls when it
 // travels alone. A call that finds a lane free leaves at once; one that does not,
 // leaves with all others as soon as a pipeline comes back. All other commands, and
@@ -34,7 +35,7 @@ type Coalescer struct {
 // flight is one call: command and done are the lane's until done is closed.
 type flight struct {
 	ctx     context.Context // the caller's
-	command *redis.Cmd
+	command redis.Cmder
 	done    chan struct{}
 }
 
@@ -45,25 +46,37 @@ func NewCoalescer(client redis.UniversalClient) *Coalescer {
 
 // EvalSha implements redis.Scripter.
 func (c *Coalescer) EvalSha(ctx context.Context, sha1 string, keys []string, args ...any) *redis.Cmd {
-	f := &flight{ctx: ctx, command: evalSha(sha1, keys, args), done: make(chan struct{})}
+	return fly(ctx, c, redis.NewCmd, evalSha(sha1, keys, args))
+}
+
+// Publish implements redis.UniversalClient.
+func (c *Coalescer) Publish(ctx context.Context, channel string, message any) *redis.IntCmd {
+	return fly(ctx, c, redis.NewIntCmd, []any{"publish", channel, message})
+}
+
+// fly sends a command made of words, and returns it once it is answered; when ctx ends
+// before, another one that says so.
+func fly[C redis.Cmder](ctx context.Context, c *Coalescer, command func(ctx context.Context, args ...any) C, words []any) C {
+	sent := command(context.Background(), words...)
+	f := &flight{ctx: ctx, command: sent, done: make(chan struct{})}
 	c.enter(f)
 	select {
 	case <-f.done:
-		return f.command
+		return sent
 	case <-ctx.Done():
-		gone := redis.NewCmd(ctx)
+		gone := command(ctx)
 		gone.SetErr(ctx.Err())
 		return gone
 	}
 }
 
-func evalSha(sha1 string, keys []string, args []any) *redis.Cmd {
+func evalSha(sha1 string, keys []string, args []any) []any {
 	words := make([]any, 0, 3+len(keys)+len(args))
 	words = append(words, "evalsha", sha1, len(keys))
 	for _, key := range keys {
 		words = append(words, key)
 	}
-	return redis.NewCmd(context.Background(), append(words, args...)...)
+	return append(words, args...)
 }
 
 func (c *Coalescer) enter(f *flight) {

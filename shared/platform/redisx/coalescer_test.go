@@ -154,6 +154,33 @@ func TestAFailingCallFailsAlone(t *testing.T) {
 	}
 }
 
+func TestPublishedMessagesTravelWithScripts(t *testing.T) {
+	t.Parallel()
+	c, g := coalescer(t), newGatekeeper()
+	ctx := context.Background()
+	channel := "channel-" + rand(t)
+	heard := c.Subscribe(ctx, channel)
+	t.Cleanup(func() { _ = heard.Close() })
+	if _, err := heard.Receive(ctx); err != nil {
+		t.Fatal(err)
+	}
+	c.AddHook(g)
+	finish := crowd(t, c, g, 10)
+	listeners := make(chan int64)
+	go func() { listeners <- c.Publish(ctx, channel, "hello").Val() }()
+	until(t, "it waits", func() bool { return waitingIn(c) == 11 })
+	finish()
+	if n := <-listeners; n != 1 {
+		t.Errorf("%d heard it; want 1", n)
+	}
+	if message, err := heard.ReceiveMessage(ctx); err != nil || message.Payload != "hello" {
+		t.Errorf("heard %v, %v", message, err)
+	}
+	if want := []int{1, 1, 11}; !slices.Equal(g.sizes, want) {
+		t.Errorf("pipelines of %v commands, want %v", g.sizes, want)
+	}
+}
+
 func TestAScriptThatRedisDoesNotKnowIsSent(t *testing.T) {
 	t.Parallel()
 	c := coalescer(t)

@@ -17,8 +17,9 @@ type Consumer struct {
 	Queue    string
 	Events   []string
 	Handle   rabbit.Handler
-	Workers  int
-	Attempts int // before parking; 0: once for each rung of the ladder and once more
+	Workers  int           // messages in hand at once
+	Gather   time.Duration // how long the first of them waits for others
+	Attempts int           // before parking; 0: once for each rung of the ladder and once more
 }
 
 // Handlers is what the consumers act on.
@@ -34,6 +35,10 @@ type Handlers struct {
 // sixHours of the ladder's last rung: as long as a mail server may be down.
 const sixHours = 40
 
+// gather is for what nobody waits for: such messages are taken together, so that a busy
+// worker pays for a batch what one message alone costs.
+const gather = 50 * time.Millisecond
+
 // Table lists all consumers. A queue must never be renamed while the retry ladder
 // holds messages for it.
 func Table(h Handlers) []Consumer {
@@ -41,10 +46,10 @@ func Table(h Handlers) []Consumer {
 	return []Consumer{
 		{Queue: "fairgate.payment", Events: []string{event.TypePaymentConfirmRequested}, Handle: h.Payments.confirm(), Workers: 16},
 		{Queue: "fairgate.ticket", Events: []string{event.TypeBookingConfirmed}, Handle: h.Tickets.issue(), Workers: 2},
-		{Queue: "fairgate.line", Events: []string{event.TypeBookingCreated, event.TypeBookingConfirmed}, Handle: h.Line.follow(), Workers: 4},
-		{Queue: "fairgate.mail", Events: told, Handle: h.Mail.send(), Workers: 8, Attempts: sixHours},
+		{Queue: "fairgate.line", Events: []string{event.TypeBookingCreated, event.TypeBookingConfirmed}, Handle: h.Line.follow(), Workers: 64, Gather: gather},
+		{Queue: "fairgate.mail", Events: told, Handle: h.Mail.send(), Workers: 8, Gather: gather, Attempts: sixHours},
 		{Queue: "fairgate.slack", Events: told, Handle: h.Slack.post(), Workers: 1},
-		{Queue: "fairgate.push", Events: told, Handle: h.Push.tell(), Workers: 4},
+		{Queue: "fairgate.push", Events: told, Handle: h.Push.tell(), Workers: 64, Gather: gather},
 	}
 }
 
@@ -65,7 +70,7 @@ func Run(ctx context.Context, client *rabbit.Client, table []Consumer, finish ti
 	for _, c := range table {
 		go func() {
 			done <- client.Consume(ctx, rabbit.Consumer{
-				Queue: c.Queue, Handle: c.Handle, Workers: c.Workers, Timeout: handleTimeout, Attempts: c.Attempts, Finish: finish,
+				Queue: c.Queue, Handle: c.Handle, Workers: c.Workers, Gather: c.Gather, Timeout: handleTimeout, Attempts: c.Attempts, Finish: finish,
 			})
 		}()
 	}
