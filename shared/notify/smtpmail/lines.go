@@ -3,11 +3,13 @@ package smtpmail
 import (
 	"context"
 	"errors"
+	"net/textproto"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
 )
 
 const (
@@ -18,6 +20,7 @@ const (
 // line is an open connection to the mail server.
 type line struct {
 	client *mail.Client
+	conn   *smtp.Client
 	mails  int
 	end    *time.Timer // closes it while it is idle
 }
@@ -40,14 +43,15 @@ func (l *lines) send(ctx context.Context, message *mail.Msg) error {
 		if err != nil {
 			return err
 		}
-		if err = open.client.Send(message); err == nil {
+		begun, err := open.send(message)
+		if err == nil {
 			l.put(open)
 			return nil
 		}
 		used := open.mails > 0
-		go func() { _ = open.client.Close() }() // says goodbye to a server that may not listen
-		var failed *mail.SendError
-		if !used || !errors.As(err, &failed) || failed.Reason != mail.ErrConnCheck {
+		go func() { _ = open.conn.Close() }() // nobody knows what the server waits for
+		var answer *textproto.Error
+		if begun || !used || errors.As(err, &answer) {
 			return err
 		}
 	}
@@ -69,12 +73,13 @@ func (l *lines) take(ctx context.Context) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &line{client: client}, client.DialWithContext(ctx)
+	conn, err := client.DialToSMTPClientWithContext(ctx)
+	return &line{client: client, conn: conn}, err
 }
 
 func (l *lines) put(open *line) {
 	if open.mails++; open.mails >= mailsPerLine {
-		go func() { _ = open.client.Close() }()
+		go open.hangUp()
 		return
 	}
 	l.mu.Lock()
@@ -89,5 +94,11 @@ func (l *lines) drop(open *line) {
 	l.mu.Lock()
 	l.idle = slices.DeleteFunc(l.idle, func(other *line) bool { return other == open })
 	l.mu.Unlock()
-	_ = open.client.Close()
+	open.hangUp()
+}
+
+// hangUp says goodbye to a server that may not listen.
+func (l *line) hangUp() {
+	_ = l.conn.Quit()
+	_ = l.conn.Close()
 }

@@ -19,7 +19,11 @@ type server struct {
 	mu    sync.Mutex
 	mails []string
 	conns []net.Conn // all that were ever open
+	trips int        // how often it had read all that had come before it answered
 }
+
+// pipelining makes a server offer to take commands together.
+func pipelining(s *server) { s.answers["EHLO"] = "250-hello\r\n250 PIPELINING" }
 
 func newServer(t *testing.T, behave ...func(s *server)) *server {
 	t.Helper()
@@ -49,8 +53,14 @@ func newServer(t *testing.T, behave ...func(s *server)) *server {
 
 func (s *server) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
-	reader := textproto.NewReader(bufio.NewReader(conn))
+	incoming := bufio.NewReader(conn)
+	reader := textproto.NewReader(incoming)
 	say := func(verb, usual string) {
+		if incoming.Buffered() == 0 {
+			s.mu.Lock()
+			s.trips++
+			s.mu.Unlock()
+		}
 		if answer, replaced := s.answers[verb]; replaced {
 			usual = answer
 		}
@@ -99,6 +109,12 @@ func (s *server) received() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.mails...)
+}
+
+func (s *server) roundTrips() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trips
 }
 
 func (s *server) connections() int {

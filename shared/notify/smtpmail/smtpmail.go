@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	netmail "net/mail"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -118,7 +119,11 @@ func (s *Mailer) message(m notify.Mail) (*mail.Msg, error) {
 // network faults, 4xx, a server that refuses our log-in.
 func translate(err error) error {
 	var refused *mail.SendError
-	if errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500 {
+	var answer *textproto.Error
+	switch {
+	case errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500:
+		return ErrRefused.Because(err)
+	case !errors.As(err, &refused) && errors.As(err, &answer) && answer.Code >= 500:
 		return ErrRefused.Because(err)
 	}
 	return ErrUnreachable.Because(err)

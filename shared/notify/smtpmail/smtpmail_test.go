@@ -85,14 +85,14 @@ func TestWhatTheServerSaysDecides(t *testing.T) {
 		"no TLS where TLS is required":   {tls: "starttls", want: smtpmail.ErrUnreachable},
 	}
 	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
+		sendTo := func(t *testing.T, ways ...func(s *server)) {
 			t.Parallel()
-			s := newServer(t, func(s *server) {
+			s := newServer(t, append(ways, func(s *server) {
 				if c.verb != "" {
 					s.answers[c.verb] = c.answer
 				}
 				s.dropAt = c.dropAt
-			})
+			})...)
 			tls := "none"
 			if c.tls != "" {
 				tls = c.tls
@@ -104,13 +104,57 @@ func TestWhatTheServerSaysDecides(t *testing.T) {
 			if got := len(s.received()); got != c.delivered {
 				t.Errorf("the server has %d mails; want %d", got, c.delivered)
 			}
-		})
+		}
+		t.Run(name, func(t *testing.T) { sendTo(t) })
+		t.Run(name+", pipelining", func(t *testing.T) { sendTo(t, pipelining) })
+	}
+}
+
+func TestWhereCommandsMayBeSentTogetherAMailIsTwoRoundTrips(t *testing.T) {
+	t.Parallel()
+	for want, ways := range map[int][]func(s *server){2: {pipelining}, 7: nil} {
+		s := newServer(t, ways...)
+		m := mailer(t, s.addr, "none")
+		if err := m.Send(context.Background(), confirmed); err != nil {
+			t.Fatal(err)
+		}
+		before := s.roundTrips()
+		if err := m.Send(context.Background(), confirmed); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.roundTrips() - before; n != want {
+			t.Errorf("%d round trips; want %d", n, want)
+		}
+	}
+}
+
+// An address with a character that could be taken for a command goes the careful way.
+func TestAnAddressIsNoCommand(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, pipelining)
+	m := mailer(t, s.addr, "none")
+	odd := confirmed
+	odd.To = `"a b>c"@fairgate.test`
+	if err := m.Send(context.Background(), odd); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Send(context.Background(), confirmed); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.received()); n != 2 {
+		t.Errorf("%d mails; want 2", n)
 	}
 }
 
 func TestAConnectionIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
+	t.Run("command by command", func(t *testing.T) { useAgain(t, newServer(t)) })
+	t.Run("pipelining", func(t *testing.T) { useAgain(t, newServer(t, pipelining)) })
+}
+
+func useAgain(t *testing.T, s *server) {
+	t.Helper()
+	t.Parallel()
 	m := mailer(t, s.addr, "none")
 	send := func(mails int) {
 		t.Helper()
