@@ -41,7 +41,7 @@ type Options struct {
 	Wakes        Wakes // nil: waiters only poll
 	// Requested tells the workers that a capture has been asked for; it may be lost.
 	Requested func(ctx context.Context) // nil: they find out by themselves
-	Tickets   *TicketKey                // nil: confirmed bookings get their tickets from IssueTickets
+	Tickets   *TicketKey                // nil: those that are confirmed here ask for tickets by an event
 	Log       *slog.Logger
 	// Alarm counts what an operator must look at, by kind; nil: only logged.
 	Alarm func(kind string)

@@ -22,6 +22,7 @@ const (
 	TypeBookingCancelled        = "booking.cancelled"
 	TypeBookingExpired          = "booking.expired"
 	TypePaymentRefunded         = "payment.refunded"
+	TypeTicketsRequested        = "ticket.requested"
 	TypeSaleChanged             = "sale.changed"
 	TypeCatalogueChanged        = "catalogue.changed"
 )

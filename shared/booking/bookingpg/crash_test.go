@@ -89,6 +89,16 @@ func TestTicketsAreIssuedLater(t *testing.T) {
 	if b = h.want(b.ID, booking.Confirmed, booking.PaymentDone); len(b.Tickets) != 0 {
 		t.Fatal("tickets without a key")
 	}
+	if n := h.events(event.TypeTicketsRequested); n != 1 {
+		t.Errorf("%d events ask for the tickets; want 1", n)
+	}
+	other, _ := h.paying("other", "A-3")
+	if err := h.ExecuteConfirm(t.Context(), other.Payment.ID); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.events(event.TypeTicketsRequested); n != 1 {
+		t.Error("an event asks for tickets that are issued already")
+	}
 	h.exec(`UPDATE booking SET confirmed_at = now() - interval '2 minutes'`)
 	if counts, err := h.violations(t.Context()); err != nil || counts["ticket_missing"] != 1 {
 		t.Errorf("violations = %v, %v; want the missing tickets seen", counts, err)

@@ -141,6 +141,8 @@ func (l *locked) confirm(tx *work, key *booking.TicketKey, settled *booking.Sett
 	l.setSeats(tx, "sold")
 	if key != nil {
 		l.issueTickets(tx, key)
+	} else if err := l.emit(tx, event.TypeTicketsRequested, 0); err != nil {
+		return err
 	}
 	l.spendSession(tx)
 	settled.Moved, settled.Booking = true, l.Booking

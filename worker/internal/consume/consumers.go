@@ -45,7 +45,7 @@ func Table(h Handlers) []Consumer {
 	told := []string{event.TypeBookingConfirmed, event.TypeBookingCancelled, event.TypeBookingExpired, event.TypePaymentRefunded}
 	return []Consumer{
 		{Queue: "fairgate.payment", Events: []string{event.TypePaymentConfirmRequested}, Handle: h.Payments.confirm(), Workers: 16},
-		{Queue: "fairgate.ticket", Events: []string{event.TypeBookingConfirmed}, Handle: h.Tickets.issue(), Workers: 2},
+		{Queue: "fairgate.ticket", Events: []string{event.TypeTicketsRequested}, Handle: h.Tickets.issue(), Workers: 2},
 		{Queue: "fairgate.line", Events: []string{event.TypeBookingCreated, event.TypeBookingConfirmed}, Handle: h.Line.follow(), Workers: 64, Gather: gather},
 		{Queue: "fairgate.mail", Events: told, Handle: h.Mail.send(), Workers: 8, Gather: gather, Attempts: sixHours},
 		{Queue: "fairgate.slack", Events: told, Handle: h.Slack.post(), Workers: 1},

@@ -32,7 +32,7 @@ func TestEveryEventOfBookingsHasAQueue(t *testing.T) {
 	}
 	for _, typ := range []string{
 		event.TypePaymentConfirmRequested, event.TypeBookingCreated, event.TypeBookingConfirmed,
-		event.TypeBookingCancelled, event.TypeBookingExpired, event.TypePaymentRefunded,
+		event.TypeBookingCancelled, event.TypeBookingExpired, event.TypePaymentRefunded, event.TypeTicketsRequested,
 	} {
 		if !bound[typ] {
 			t.Errorf("no queue takes %s: it would stay in the outbox for ever", typ)
@@ -85,7 +85,7 @@ func TestPaymentAndTicketHandlersPassOnWhatTheyAreAsked(t *testing.T) {
 	if err := payments.confirm()(context.Background(), request); !errors.Is(err, boom) || executed != want || !asked.Equal(request.OccurredAt) {
 		t.Errorf("confirm: %+v at %s, %v", executed, asked, err)
 	}
-	confirmed := event.Envelope{ID: "evt-2", Type: event.TypeBookingConfirmed, Data: json.RawMessage(`{"id":"bkg-1"}`)}
+	confirmed := event.Envelope{ID: "evt-2", Type: event.TypeTicketsRequested, Data: json.RawMessage(`{"id":"bkg-1"}`)}
 	if err := tickets.issue()(context.Background(), confirmed); err != nil || issued != "bkg-1" {
 		t.Errorf("issue: %q, %v", issued, err)
 	}

@@ -21,17 +21,13 @@ func (p Payments) confirm() rabbit.Handler {
 	})
 }
 
-// Tickets gives confirmed bookings the tickets that they do not have yet. Captured
-// bookings have theirs already; those that cost nothing get them here.
+// Tickets gives confirmed bookings the tickets that they do not have yet: whoever
+// captures money signs tickets with it, but a booking that costs nothing is confirmed
+// where there is no key.
 type Tickets struct {
 	Issue func(ctx context.Context, bookingID string) error
 }
 
 func (t Tickets) issue() rabbit.Handler {
-	return on(func(ctx context.Context, _ event.Envelope, data event.Booking) error {
-		if len(data.TicketIDs) > 0 && len(data.TicketIDs) == len(data.Seats) {
-			return nil
-		}
-		return t.Issue(ctx, data.ID)
-	})
+	return on(func(ctx context.Context, _ event.Envelope, data event.Booking) error { return t.Issue(ctx, data.ID) })
 }
