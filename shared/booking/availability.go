@@ -175,11 +175,13 @@ func (f seenHere) Publish(ctx context.Context, performanceID, showtimeID string,
 // withHolds adds those that are held. Nothing is known of a showtime that cannot be
 // loaded: holds go on while Postgres is down.
 func (a *Availability) claimed(ctx context.Context, showtimeID string, seats []string, withHolds bool) []string {
-	ctx, cancel := context.WithTimeout(ctx, holdWaits)
-	defer cancel()
-	w, err := a.watch(ctx, showtimeID)
-	if err != nil {
-		return nil
+	w := a.use(ctx, showtimeID)
+	if !w.isReady() {
+		ctx, cancel := context.WithTimeout(ctx, holdWaits)
+		defer cancel()
+		if w.wait(ctx) != nil {
+			return nil
+		}
 	}
 	return w.conflicts(seats, withHolds, a.clock.Now())
 }
@@ -193,9 +195,16 @@ func (w *watched) isReady() bool {
 	}
 }
 
-// watch returns the showtime, loading it if need be.
+// watch returns the showtime once it is loaded.
 func (a *Availability) watch(ctx context.Context, showtimeID string) (*watched, error) {
+	w := a.use(ctx, showtimeID)
+	return w, w.wait(ctx)
+}
+
+// use returns the showtime, which begins to load if it was not in use.
+func (a *Availability) use(ctx context.Context, showtimeID string) *watched {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	w, known := a.showtimes[showtimeID]
 	if !known {
 		w = &watched{id: strings.Clone(showtimeID), ready: make(chan struct{})} // the caller may reuse its bytes
@@ -203,12 +212,16 @@ func (a *Availability) watch(ctx context.Context, showtimeID string) (*watched, 
 		go a.load(context.WithoutCancel(ctx), w)
 	}
 	w.used.Store(a.clock.Now().UnixMilli())
-	a.mu.Unlock()
+	return w
+}
+
+// wait returns when w is loaded, with the error of that.
+func (w *watched) wait(ctx context.Context) error {
 	select {
 	case <-w.ready:
-		return w, w.err
+		return w.err
 	case <-ctx.Done():
-		return nil, errs.ErrUpstream.Because(ctx.Err())
+		return errs.ErrUpstream.Because(ctx.Err())
 	}
 }
 

@@ -142,12 +142,10 @@ func validate(request HoldRequest) error {
 	case best == nil && len(request.Seats) == 0:
 		return errs.ErrValidationFailed.WithField("body.seats", "give at least one seat")
 	}
-	seen := make(map[string]bool, len(request.Seats))
 	for i, no := range request.Seats {
-		if seen[no] {
+		if slices.Contains(request.Seats[:i], no) { // they are few
 			return errs.ErrValidationFailed.WithField(fmt.Sprintf("body.seats[%d]", i), "is there twice")
 		}
-		seen[no] = true
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ type knownPasses struct {
 // of keys: a key that was withdrawn takes its passes with it.
 func (k *knownPasses) find(ctx context.Context, keys KeySource, token string, now time.Time) (signedPass, bool) {
 	k.mu.RLock()
-	pass, ok := k.passes[sha256.Sum256([]byte(token))]
+	pass, ok := k.passes[hashOf(token)]
 	k.mu.RUnlock()
 	if !ok || !now.Before(pass.EndsAt) {
 		return signedPass{}, false
@@ -36,5 +36,10 @@ func (k *knownPasses) add(token string, pass signedPass) {
 	if k.passes == nil || len(k.passes) >= maxKnownPasses {
 		k.passes = map[[sha256.Size]byte]signedPass{}
 	}
-	k.passes[sha256.Sum256([]byte(token))] = pass
+	k.passes[hashOf(token)] = pass
+}
+
+func hashOf(token string) [sha256.Size]byte {
+	var room [1024]byte // in which passes fit, so that nothing is allocated
+	return sha256.Sum256(append(room[:0], token...))
 }

@@ -39,13 +39,9 @@ func (a *api) plainHold(c *fiber.Ctx) error {
 	if err != nil {
 		return postgres.Explain(err)
 	}
-	answer, err := json.Marshal(holdOf(hold))
-	if err != nil {
-		return err
-	}
 	c.Set(fiber.HeaderContentType, jsonType)
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Status(http.StatusCreated).Send(append(answer, '\n'))
+	return json.NewEncoder(c.Status(http.StatusCreated)).Encode(holdOf(hold))
 }
 
 // plainRequest reads a request whose answer needs nothing but its seats. Of what it
