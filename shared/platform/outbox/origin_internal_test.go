@@ -38,7 +38,7 @@ func TestAnEventsRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		err = pgx.BeginFunc(plain, pool, func(tx pgx.Tx) error {
+		err = postgres.Pipeline(plain, pool, settings, func(tx *postgres.Tx) error {
 			rows, err := take(plain, tx)
 			for _, row := range rows {
 				if row.EventID == c.id {

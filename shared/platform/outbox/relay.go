@@ -219,13 +219,14 @@ func (r *Relay) step(ctx context.Context) (sent int, err error) {
 	defer cancel()
 	var lost error
 	var counts outcome
-	err = postgres.InTx(ctx, steps{r.pool}, func(tx pgx.Tx) error {
+	err = postgres.Pipeline(ctx, r.pool, settings, func(tx *postgres.Tx) error {
 		rows, err := take(ctx, tx)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		counts, lost = sort(rows, r.publisher.Publish(ctx, eventsOf(rows)))
-		return settle(ctx, tx, counts)
+		settle(tx, counts)
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("outbox: %w", err)
@@ -243,15 +244,11 @@ func (r *Relay) report(ctx context.Context, c outcome) {
 	}
 }
 
-// steps begins the relay's transactions. They need not be on disk: a row that a crash
+// settings of the relay's transactions. They need not be on disk: a row that a crash
 // brings back is published again. Their plans are made once: Postgres would plan the
 // DELETE anew each time, because the length of its list changes what it seems to cost.
-type steps struct{ pool *pgxpool.Pool }
-
-// Begin implements postgres.Beginner.
-func (s steps) Begin(ctx context.Context) (pgx.Tx, error) {
-	const q = `BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan`
-	return s.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: q})
+func settings(batch *pgx.Batch) {
+	batch.Queue(`SELECT set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`)
 }
 
 type row struct {
@@ -262,7 +259,7 @@ type row struct {
 	Origin
 }
 
-func take(ctx context.Context, tx pgx.Tx) ([]row, error) {
+func take(ctx context.Context, tx *postgres.Tx) (taken []row, err error) {
 	const q = `
 		SELECT id, event_id, type, payload::text, coalesce(nullif(request_id, ''), payload->>'request_id', ''), traceparent
 		FROM outbox
@@ -270,11 +267,12 @@ func take(ctx context.Context, tx pgx.Tx) ([]row, error) {
 		ORDER BY id
 		LIMIT $1
 		FOR UPDATE SKIP LOCKED`
-	rows, err := tx.Query(ctx, q, batchSize)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	tx.Queue(q, batchSize).Query(func(rows pgx.Rows) (err error) {
+		taken, err = pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+		return err
+	})
+	err = tx.Flush(ctx)
+	return taken, err
 }
 
 func eventsOf(rows []row) []Event {
@@ -309,20 +307,16 @@ func sort(rows []row, errs []error) (outcome, error) {
 	return o, lost
 }
 
-func settle(ctx context.Context, tx pgx.Tx, o outcome) error {
+// settle queues what becomes of the rows, for the COMMIT to take along.
+func settle(tx *postgres.Tx, o outcome) {
 	if len(o.confirmed) > 0 {
 		const q = `DELETE FROM outbox WHERE id = ANY($1)`
-		if _, err := tx.Exec(ctx, q, o.confirmed); err != nil {
-			return err
-		}
+		tx.Queue(q, o.confirmed)
 	}
 	if len(o.unroutable) > 0 {
 		const q = `UPDATE outbox SET not_before = now() + $2::interval WHERE id = ANY($1)`
-		if _, err := tx.Exec(ctx, q, o.unroutable, unroutablePause); err != nil {
-			return err
-		}
+		tx.Queue(q, o.unroutable, unroutablePause)
 	}
-	return nil
 }
 
 // Lag returns how many events wait and for how long the oldest does.
