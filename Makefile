@@ -33,6 +33,11 @@ reset: stack-command ## stop everything and delete the data
 status: stack-command ## say what runs and whether it is ready
 	@$(STACK) status
 
+.PHONY: parked
+parked: ## list the messages that nobody could handle; REPLAY=fairgate.mail or REPLAY=all gives them back
+	@RABBITMQ_URL="$${RABBITMQ_URL:-amqp://fairgate:fairgate@127.0.0.1:$$(( $${PORT_BASE:-8000} + 72 ))/}" \
+		go run ./worker/cmd/parked $(if $(REPLAY),replay $(REPLAY),list)
+
 .PHONY: logs
 logs: stack-command ## follow the logs; PART=worker for one of them
 	@$(STACK) logs $(PART)

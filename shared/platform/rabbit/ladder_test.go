@@ -178,8 +178,8 @@ func TestReplayGivesParkedMessagesBack(t *testing.T) {
 	mustPublish(t, client, message("evt-1"), message("evt-2"))
 	eventually(t, "both parked", func() bool { return len(parked(t, client)) == 2 })
 
-	if n, err := client.Replay(context.Background(), "evt-2"); n != 1 || err != nil {
-		t.Fatalf("Replay = %d, %v; want 1", n, err)
+	if replayed, err := client.Replay(context.Background(), func(p rabbit.Parked) bool { return p.ID == "evt-2" }); len(replayed) != 1 || err != nil {
+		t.Fatalf("Replay = %v, %v; want 1", replayed, err)
 	}
 	eventually(t, "evt-2 handled again", func() bool { return seen.of("evt-2") == 2 })
 	var left []rabbit.Parked
@@ -187,8 +187,8 @@ func TestReplayGivesParkedMessagesBack(t *testing.T) {
 	if left[0].ID != "evt-1" || seen.of("evt-1") != 1 {
 		t.Errorf("left = %+v", left)
 	}
-	if n, err := client.Replay(context.Background()); n != 1 || err != nil {
-		t.Fatalf("Replay of all = %d, %v; want 1", n, err)
+	if replayed, err := client.Replay(context.Background(), everything); len(replayed) != 1 || err != nil {
+		t.Fatalf("Replay of all = %v, %v; want 1", replayed, err)
 	}
 	eventually(t, "evt-1 handled again", func() bool { return seen.of("evt-1") == 2 })
 }

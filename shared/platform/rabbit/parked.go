@@ -2,9 +2,9 @@ package rabbit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -84,29 +84,45 @@ func (c *Client) ListParked(ctx context.Context, limit int) ([]Parked, error) {
 	return parked, err
 }
 
-// Replay gives parked messages back to their work queues, as if they were new:
-// those of the named events, or all when none is named. It returns how many.
-func (c *Client) Replay(ctx context.Context, eventIDs ...string) (int, error) {
+// Replay gives those parked messages back to their work queues, as if they were new,
+// that choose picks, each at most once, and returns those. A message leaves the
+// parked ones only when its work queue has it for good: broken off in between, it is
+// in both. One that no queue takes stays parked, and the others go on.
+func (c *Client) Replay(ctx context.Context, choose func(Parked) bool) ([]Parked, error) {
 	ch, err := c.inspect()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer func() { _ = ch.Close() }()
-	deliveries, err := c.takeParked(ctx, ch, MaxBatch)
-	if err != nil {
-		return 0, err
-	}
-	replayed := 0
-	for _, d := range deliveries {
-		if len(eventIDs) > 0 && !slices.Contains(eventIDs, d.MessageId) {
+	defer func() { _ = ch.Close() }() // gives back what was not chosen
+	var refused []error
+	var replayed []Parked
+	done := map[string]bool{}
+	for {
+		deliveries, err := c.takeParked(ctx, ch, 1)
+		if err != nil || len(deliveries) == 0 {
+			return replayed, errors.Join(append(refused, err)...)
+		}
+		p := parkedOf(deliveries[0])
+		if done[p.key()] || !choose(p) { // it may have failed again meanwhile
 			continue
 		}
-		if err := c.replay(ctx, d); err != nil {
-			return replayed, fmt.Errorf("replay %s: %w", d.MessageId, err)
+		switch err := c.replay(ctx, deliveries[0]); {
+		case errors.Is(err, ErrUnroutable), errors.Is(err, ErrRejected):
+			refused = append(refused, fmt.Errorf("replay %s to %q: %w", p.ID, p.Queue, err))
+		case err != nil:
+			return replayed, errors.Join(append(refused, fmt.Errorf("replay %s: %w", p.ID, err))...)
+		default:
+			replayed, done[p.key()] = append(replayed, p), true
 		}
-		replayed++
 	}
-	return replayed, nil
+}
+
+// key tells messages apart, those of strangers by what they say.
+func (p Parked) key() string {
+	if p.ID == "" {
+		return p.Queue + "\n" + string(p.Body)
+	}
+	return p.Queue + " " + p.ID
 }
 
 func (c *Client) replay(ctx context.Context, d amqp.Delivery) error {
