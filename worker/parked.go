@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -48,9 +49,10 @@ func Parked(ctx context.Context, cfg ParkedConfig, out io.Writer, args []string)
 	}
 	client := rabbit.New(cfg.RabbitURL.Reveal(), rabbit.Topology{}, slog.New(slog.DiscardHandler), nil)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // a message in hand is finished
-	ended := make(chan error)
-	go func() { ended <- client.Run(running) }()
-	defer func() { stop(); _ = <-ended }()
+	var connections sync.WaitGroup
+	connections.Go(func() { _ = client.Run(running) })
+	defer connections.Wait()
+	defer stop()
 	wait, cancel := context.WithTimeout(ctx, brokerWait)
 	defer cancel()
 	if err := client.Await(wait); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,9 +48,10 @@ func (p *parkingLot) declare(url string) {
 	topology := rabbit.Topology{Queues: []rabbit.Queue{{Name: "test.mail"}, {Name: "test.push"}}}
 	client := rabbit.New(url, topology, slog.New(slog.DiscardHandler), nil)
 	ctx, stop := context.WithCancel(p.t.Context())
-	ended := make(chan error)
-	go func() { ended <- client.Run(ctx) }()
-	defer func() { stop(); _ = <-ended }()
+	var running sync.WaitGroup
+	running.Go(func() { _ = client.Run(ctx) })
+	defer running.Wait()
+	defer stop()
 	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := client.Await(wait); err != nil {
