@@ -48,9 +48,13 @@ func Audit(ctx context.Context, tx pgx.Tx, after audit.Position, limit int) ([]a
 	const q = `
 		SELECT l.tx::text, l.id, l.at, l.actor, coalesce(b.account_id, ''), l.booking_id, l.payment_id, l.refund_id,
 			l.entry, l.from_state, l.to_state, l.amount, coalesce(b.amount, 0), l.note, l.request_id
-		FROM ledger l LEFT JOIN booking b ON b.id = l.booking_id
-		WHERE (l.tx, l.id) > ($1::text::xid8, $2) AND l.tx < pg_snapshot_xmin(pg_current_snapshot())
-		ORDER BY l.tx, l.id LIMIT $3`
+		FROM (
+			SELECT tx, id, at, actor, booking_id, payment_id, refund_id, entry, from_state, to_state, amount, note, request_id
+			FROM ledger
+			WHERE (tx, id) > ($1::text::xid8, $2) AND tx < pg_snapshot_xmin(pg_current_snapshot())
+			ORDER BY tx, id LIMIT $3) l
+		LEFT JOIN LATERAL (SELECT account_id, amount FROM booking WHERE id = l.booking_id OFFSET 0) b ON true
+		ORDER BY l.tx, l.id`
 	rows, err := tx.Query(ctx, q, strconv.FormatUint(after.Tx, 10), after.ID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("bookingpg: audit: %w", err)

@@ -47,6 +47,19 @@ func TestBookStoresWhatIsToBePaid(t *testing.T) {
 	h.sound()
 }
 
+func TestOnlyABookingFromALineIsAnnounced(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	plain := command("fan", h.hold("fan", "A-1"))
+	plain.Session = nil
+	if _, err := h.Book(t.Context(), plain); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.events(event.TypeBookingCreated); n != 0 {
+		t.Errorf("%d events that nobody needs", n)
+	}
+}
+
 func TestBookRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

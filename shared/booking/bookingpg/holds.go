@@ -231,9 +231,9 @@ func (c *Claims) Moved(ctx context.Context, mark int64) (sales []string, next in
 		return nil, next, err
 	}
 	const q = `
-		SELECT greatest($1, coalesce(max(l.id), 0)), coalesce(array_agg(DISTINCT b.sale_id) FILTER (WHERE b.id IS NOT NULL), '{}')
-		FROM ledger l LEFT JOIN booking b ON b.id = l.booking_id AND l.entry = 'booking' AND l.to_state IN ('confirmed', 'cancelled')
-		WHERE l.id > $1`
+		SELECT greatest($1, (SELECT max(id) FROM ledger)), ARRAY(
+			SELECT DISTINCT (SELECT sale_id FROM booking WHERE id = l.booking_id) FROM ledger l
+			WHERE l.id > $1 AND l.entry = 'booking' AND l.to_state IN ('confirmed', 'cancelled'))`
 	err = c.pool.QueryRow(ctx, q, mark).Scan(&next, &sales)
 	return sales, next, err
 }

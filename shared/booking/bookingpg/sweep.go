@@ -136,19 +136,9 @@ func (s *Store) nextClaims(ctx context.Context) ([]string, sweepMove, error) {
 // check looks for every breach among the bookings, stores what it finds and forgets
 // what has healed. It returns how many bookings are broken.
 func (s *Store) check(ctx context.Context, ids []string) (int, error) {
-	var names, bookings []string
-	for name, q := range violations {
-		rows, err := s.pool.Query(ctx, q, ids)
-		if err != nil {
-			return 0, fmt.Errorf("violations: %s: %w", name, err)
-		}
-		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return 0, fmt.Errorf("violations: %s: %w", name, err)
-		}
-		for _, id := range found {
-			names, bookings = append(names, name), append(bookings, id)
-		}
+	names, bookings, err := s.breaches(ctx, ids)
+	if err != nil {
+		return 0, err
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(`
@@ -160,6 +150,25 @@ func (s *Store) check(ctx context.Context, ids []string) (int, error) {
 		SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING`, names, bookings)
 	broken := slices.Compact(slices.Sorted(slices.Values(bookings)))
 	return len(broken), s.pool.SendBatch(ctx, batch).Close()
+}
+
+// breaches returns the names of the broken invariants, and the bookings beside them.
+func (s *Store) breaches(ctx context.Context, ids []string) (names, bookings []string, err error) {
+	batch := &pgx.Batch{}
+	for name, q := range violations {
+		batch.Queue(q, ids).Query(func(rows pgx.Rows) error {
+			found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				return fmt.Errorf("violations: %s: %w", name, err)
+			}
+			for _, id := range found {
+				names, bookings = append(names, name), append(bookings, id)
+			}
+			return nil
+		})
+	}
+	err = s.pool.SendBatch(ctx, batch).Close()
+	return names, bookings, err
 }
 
 func (s *Store) remember(ctx context.Context, moved []sweepMove) error {

@@ -4,19 +4,21 @@ package bookingpg
 // $1, and return their ids. Each compares what is committed with what is committed, in
 // one statement, so that work in progress never shows. Money that the reconciler is
 // about to look at (a next look is set) is not counted yet.
+//
+// Those that join begin with the ids as rows: as a condition, each row of a table was
+// sometimes compared with each of them, in 170 ms instead of 1.
 var violations = map[string]string{
 	// Invariant 1: a (showtime, seat) has at most one live booking. Live seats that are
 	// not marked as sold are found by seat_state_differs.
 	"seat_sold_twice": `
-		SELECT s.booking_id FROM booking_seat s
+		SELECT s.booking_id FROM unnest($1::text[]) AS i (id) JOIN booking_seat s ON s.booking_id = i.id AND s.state = 'sold'
 		JOIN booking b ON b.id = s.booking_id AND b.state IN ('confirmed', 'cancelling')
 		JOIN booking_seat o ON o.showtime_id = s.showtime_id AND o.seat = s.seat AND o.state = 'sold' AND o.booking_id <> s.booking_id
-		JOIN booking ob ON ob.id = o.booking_id AND ob.state IN ('confirmed', 'cancelling')
-		WHERE s.booking_id = ANY ($1) AND s.state = 'sold'`,
+		JOIN booking ob ON ob.id = o.booking_id AND ob.state IN ('confirmed', 'cancelling')`,
 	"seat_not_claimed": `
-		SELECT b.id FROM booking b JOIN booking_seat s ON s.booking_id = b.id
+		SELECT b.id FROM unnest($1::text[]) AS i (id) JOIN booking b ON b.id = i.id JOIN booking_seat s ON s.booking_id = b.id
 		LEFT JOIN seat_claim c ON c.showtime_id = s.showtime_id AND c.seat = s.seat AND c.booking_id = b.id AND c.until = 'infinity'
-		WHERE b.id = ANY ($1) AND b.state IN ('paying', 'confirmed', 'cancelling') AND c.seat IS NULL`,
+		WHERE b.state IN ('paying', 'confirmed', 'cancelling') AND c.seat IS NULL`,
 	"claim_without_booking": `
 		SELECT c.booking_id FROM seat_claim c LEFT JOIN booking b ON b.id = c.booking_id
 		WHERE c.booking_id = ANY ($1)
@@ -24,19 +26,19 @@ var violations = map[string]string{
 		       OR (c.until = 'infinity' AND b.state = 'pending_payment')
 		       OR (c.kind = 'sold' AND b.state NOT IN ('confirmed', 'cancelling')))`,
 	"seat_state_differs": `
-		SELECT b.id FROM booking b JOIN booking_seat s ON s.booking_id = b.id
-		WHERE b.id = ANY ($1) AND (s.state = 'sold') <> (b.state IN ('confirmed', 'cancelling'))`,
+		SELECT b.id FROM unnest($1::text[]) AS i (id) JOIN booking b ON b.id = i.id JOIN booking_seat s ON s.booking_id = b.id
+		WHERE (s.state = 'sold') <> (b.state IN ('confirmed', 'cancelling'))`,
 	// Invariant 2: captured money is a confirmed booking, or on its way back.
 	"money_without_booking": `
-		SELECT b.id FROM booking b JOIN payment p ON p.booking_id = b.id
-		WHERE b.id = ANY ($1) AND p.balance > 0 AND b.state NOT IN ('confirmed', 'cancelling') AND p.next_check_at IS NULL
+		SELECT b.id FROM unnest($1::text[]) AS i (id) JOIN booking b ON b.id = i.id JOIN payment p ON p.booking_id = b.id
+		WHERE p.balance > 0 AND b.state NOT IN ('confirmed', 'cancelling') AND p.next_check_at IS NULL
 		  AND NOT EXISTS (SELECT FROM refund r WHERE r.booking_id = b.id AND r.state IN ('requested', 'sending', 'unknown'))`,
 	"booking_without_money": `
-		SELECT b.id FROM booking b JOIN payment p ON p.booking_id = b.id
-		WHERE b.id = ANY ($1) AND b.state = 'confirmed' AND b.amount > 0 AND p.state NOT IN ('done', 'partially_cancelled')`,
+		SELECT b.id FROM unnest($1::text[]) AS i (id) JOIN booking b ON b.id = i.id JOIN payment p ON p.booking_id = b.id
+		WHERE b.state = 'confirmed' AND b.amount > 0 AND p.state NOT IN ('done', 'partially_cancelled')`,
 	"paying_without_payment": `
-		SELECT b.id FROM booking b JOIN payment p ON p.booking_id = b.id
-		WHERE b.id = ANY ($1) AND (b.state = 'paying') <> (p.state IN ('confirming', 'unknown'))`,
+		SELECT b.id FROM unnest($1::text[]) AS i (id) JOIN booking b ON b.id = i.id JOIN payment p ON p.booking_id = b.id
+		WHERE (b.state = 'paying') <> (p.state IN ('confirming', 'unknown'))`,
 	"pending_payment_unwatched": `
 		SELECT p.booking_id FROM payment p
 		WHERE p.booking_id = ANY ($1) AND p.state IN ('confirming', 'unknown') AND p.next_check_at IS NULL`,
@@ -44,8 +46,8 @@ var violations = map[string]string{
 		SELECT r.booking_id FROM refund r
 		WHERE r.booking_id = ANY ($1) AND r.state IN ('requested', 'sending', 'unknown') AND r.next_check_at IS NULL`,
 	"cancelling_without_refund": `
-		SELECT b.id FROM booking b JOIN payment p ON p.booking_id = b.id
-		WHERE b.id = ANY ($1) AND b.state = 'cancelling' AND p.next_check_at IS NULL
+		SELECT b.id FROM unnest($1::text[]) AS i (id) JOIN booking b ON b.id = i.id JOIN payment p ON p.booking_id = b.id
+		WHERE b.state = 'cancelling' AND p.next_check_at IS NULL
 		  AND NOT EXISTS (SELECT FROM refund r WHERE r.booking_id = b.id AND r.state IN ('requested', 'sending', 'unknown'))`,
 	"two_live_attempts": `
 		SELECT p.booking_id FROM payment p
