@@ -41,7 +41,7 @@ func Queue(batch *pgx.Batch, envelopes ...event.Envelope) error {
 	}
 	const q = `
 		INSERT INTO outbox (event_id, type, payload)
-		SELECT event_id, type, payload::jsonb
+		SELECT event_id, type, payload::json
 		FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS e (event_id, type, payload, n)
 		ORDER BY n`
 	batch.Queue(q, ids, types, payloads)
