@@ -16,7 +16,7 @@ import (
 
 const (
 	orderSeats     = 24_000
-	lineBuyers     = 300 // fans who are on their way through the line at once
+	lineBuyers     = 400 // fans who are on their way through the line at once
 	checkoutBuyers = 48  // fans who hold, book and pay at once
 	ordersWarmUp   = 3 * time.Second
 	ordersLength   = 20 * time.Second
