@@ -69,6 +69,16 @@ func TestRatioIsAMissBelowItsTargetOrWithFailures(t *testing.T) {
 	}
 }
 
+func TestALongTailIsAMissWhereTheTailCounts(t *testing.T) {
+	t.Parallel()
+	at := func(p99 time.Duration) []Sample { return []Sample{{PerSecond: 1, P99: p99}} }
+	for p99, hit := range map[time.Duration]bool{5 * time.Millisecond: true, 6 * time.Millisecond: false} {
+		if o := ratioOutcome("polls", 0.9, at(p99), at(p99)).tail(0.9, at(p99), at(5*time.Millisecond)); o.Hit != hit {
+			t.Errorf("p99 %v against 5 ms: %+v", p99, o)
+		}
+	}
+}
+
 // paced is a line that is read four times a second for two minutes and lets fans in
 // at a rate, with one change after a minute and a half.
 func paced(perMinute, afterwards float64) []reading {

@@ -79,6 +79,14 @@ func ratioOutcome(unit string, target float64, product, baseline []Sample) Outco
 	return o.failures(product, baseline)
 }
 
+// tail makes p99 count as well: the baseline's must be at least target times the product's.
+func (o Outcome) tail(target float64, product, baseline []Sample) Outcome {
+	ratio := medianOf(baseline, p99ms) / medianOf(product, p99ms)
+	o.Value += fmt.Sprintf(", p99 %.2f ×", ratio)
+	o.Hit = o.Hit && ratio >= target
+	return o
+}
+
 // coalescedOutcome compares the product with the baseline that shares pipelines as it
 // does; samples are of product, plain baseline and that one.
 func coalescedOutcome(unit string, target float64, samples [][]Sample) Outcome {
