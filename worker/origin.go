@@ -14,19 +14,17 @@ import (
 
 func (s *Service) auditLog() *audit.Log {
 	return audit.New(audit.Options{
-		DB: s.pool, Source: bookingpg.Audit, Cursor: "ledger",
+		DB: s.pool, Source: bookingpg.Audit, Last: bookingpg.LastAudit, Cursor: "ledger",
 		Folder: audit.Folder{Path: s.cfg.AuditDir, Retention: s.cfg.AuditRetention},
 		Now:    time.Now, Log: s.log, Metrics: s.metrics, Kinds: []string{"booking", "payment"},
 	})
 }
 
-// lastAudit is for writing what the last changes of a worker that stops have left.
-const lastAudit = 2 * time.Second
-
+// finishAudit writes what the last changes of a worker that stops have left.
 func (s *Service) finishAudit(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAudit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownGrace/6)
 	defer cancel()
-	if _, err := s.audit.Write(ctx); err != nil {
+	if err := s.audit.Finish(ctx); err != nil {
 		s.log.WarnContext(ctx, "the last lines of the audit log are left to the next worker", "error", err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +95,55 @@ func TestStopsWithinTheGraceThoughTheBrokerHangs(t *testing.T) {
 	eventually(t, "messages flow", func() bool { return len(w.mails.about()) > 0 })
 	w.broker.Freeze(true)
 	stop() // fails the test when the grace was not enough
+}
+
+// A change committed just before the worker is told to stop has its line when the
+// worker is gone, though an older transaction was still open then.
+func TestTheLastChangesBeforeAStopAreAudited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cfg.ShutdownGrace = 6 * limit // other tests' transactions may be open for a while
+	admin, stop := w.start()
+	ctx := context.Background()
+	older, err := w.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = older.Rollback(ctx) }()
+	if _, err := older.Exec(ctx, `SELECT pg_current_xact_id()`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.pool.Exec(ctx, `INSERT INTO ledger (booking_id, entry) VALUES ('bkg-last', 'booking')`); err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); stop() }()
+	eventually(t, "it stops", func() bool { status, _ := get(admin, "/healthz"); return status == 0 })
+	if err := older.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	<-stopped
+	if text := w.audited(); strings.Count(text, `"bkg-last"`) != 1 {
+		t.Errorf("not one line of it in the audit log: %q", text)
+	}
+}
+
+// audited returns all lines of the audit log.
+func (w *world) audited() string {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.cfg.AuditDir, "*.jsonl"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }
 
 func TestReadinessFollowsTheBroker(t *testing.T) {

@@ -3,6 +3,7 @@ package bookingpg
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -64,6 +65,23 @@ func Audit(ctx context.Context, tx pgx.Tx, after audit.Position, limit int) ([]a
 		return nil, fmt.Errorf("bookingpg: audit: %w", err)
 	}
 	return lines, nil
+}
+
+// LastAudit returns the position of the last change; it is an audit.Last.
+func LastAudit(ctx context.Context, tx pgx.Tx) (at audit.Position, err error) {
+	const q = `SELECT tx::text, id FROM ledger ORDER BY ledger.tx DESC, id DESC LIMIT 1`
+	var transaction string
+	err = tx.QueryRow(ctx, q).Scan(&transaction, &at.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return audit.Position{}, nil
+	}
+	if err == nil {
+		at.Tx, err = strconv.ParseUint(transaction, 10, 64)
+	}
+	if err != nil {
+		return audit.Position{}, fmt.Errorf("bookingpg: audit: %w", err)
+	}
+	return at, nil
 }
 
 func scanChange(row pgx.CollectableRow) (audit.Line, error) {

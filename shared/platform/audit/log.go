@@ -27,10 +27,15 @@ type Position struct {
 // can come before any more (see the package's invariants).
 type Source func(ctx context.Context, tx pgx.Tx, after Position, limit int) ([]Line, error)
 
+// Last returns the position of the last change that has been committed, also of one that
+// Source does not give yet; zero when there is none.
+type Last func(ctx context.Context, tx pgx.Tx) (Position, error)
+
 // Options of a Log.
 type Options struct {
 	DB     postgres.Beginner
 	Source Source
+	Last   Last // only for Finish
 	// Cursor names the row of audit_cursor that says how far the source has been written.
 	Cursor  string
 	Folder  Folder
@@ -88,6 +93,35 @@ func (l *Log) Write(ctx context.Context) (run.Tally, error) {
 		}
 	}
 	return total, ctx.Err()
+}
+
+const finishPause = 20 * time.Millisecond
+
+// Finish writes everything that has been committed until now, for whoever stops: it
+// waits for open transactions that may still come before, until ctx ends.
+func (l *Log) Finish(ctx context.Context) error {
+	var last Position
+	err := pgx.BeginFunc(ctx, l.DB, func(tx pgx.Tx) (err error) { last, err = l.Last(ctx, tx); return err })
+	for err == nil {
+		if _, err = l.Write(ctx); err != nil {
+			break
+		}
+		var at Position
+		err = pgx.BeginFunc(ctx, l.DB, func(tx pgx.Tx) (err error) { at, err = l.lock(ctx, tx); return err })
+		if err == nil && !at.before(last) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(finishPause):
+		}
+	}
+	return err
+}
+
+func (p Position) before(other Position) bool {
+	return p.Tx < other.Tx || p.Tx == other.Tx && p.ID < other.ID
 }
 
 // step writes one batch.
