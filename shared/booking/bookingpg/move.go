@@ -26,14 +26,14 @@ type locked struct {
 
 // lock takes the rows of a booking and its payment, then reads them.
 func lock(ctx context.Context, tx *work, bookingID string) (*locked, error) {
-	l := queueLock(tx, `b.id = $1`, bookingID)
+	l := queueLock(tx, columns, `b.id = $1`, bookingID)
 	return l, tx.Flush(ctx)
 }
 
 // queueLock queues to lock the one booking that matches, then its payment, and to read
-// both in a statement of its own, which sees what others committed while the one
-// before it waited.
-func queueLock(tx *work, where string, args ...any) *locked {
+// what of both in a statement of its own, which sees what others committed while the
+// one before it waited.
+func queueLock(tx *work, what, where string, args ...any) *locked {
 	l := &locked{}
 	const rows = `
 		SELECT b.pay_before > now(), b.expires_at > clock_timestamp(), b.starts_at <= now(), now()
@@ -45,7 +45,7 @@ func queueLock(tx *work, where string, args ...any) *locked {
 		}
 		return err
 	})
-	tx.Queue(`SELECT`+columns+tables+`WHERE `+where, args...).Query(func(rows pgx.Rows) (err error) {
+	tx.Queue(`SELECT`+what+tables+`WHERE `+where, args...).Query(func(rows pgx.Rows) (err error) {
 		l.Booking, err = pgx.CollectExactlyOneRow(rows, scanBooking)
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/event"
 )
 
 func keyOf(account, value, body string) booking.Key {
@@ -150,6 +151,33 @@ func TestOnceAnswersInProgress(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A seat that is lost fails the hopeful transaction, and a second one, which keeps
+// what that means.
+func TestConfirmOnceOfALostSeatExpiresTheBooking(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b, confirm := h.approved("fan", "A-1", "A-2")
+	h.exec(`UPDATE seat_claim SET until = now() - interval '1 second' WHERE seat = 'A-1'`)
+	other := h.book("other", "A-1")
+	key := booking.NewKey("fan", "POST /v1/payments/confirm", "k1", http.MethodPost, "/v1/payments/confirm", nil)
+	for range 2 {
+		_, err := h.ConfirmOnce(t.Context(), key, confirm, 0)
+		wantErr(t, err, booking.ErrNotPayable)
+	}
+	h.want(b.ID, booking.Expired, booking.PaymentExpired)
+	h.want(other.ID, booking.PendingPayment, booking.PaymentReady)
+	if h.feed.state(showtime, "A-2") != booking.Free || h.feed.state(showtime, "A-1") != booking.Held {
+		t.Error("the seats that came free were not published, or another's were")
+	}
+	if n := h.int(`SELECT count(*) FROM idempotency_key`); n != 0 {
+		t.Errorf("%d keys of a request that failed", n)
+	}
+	if h.events(event.TypePaymentConfirmRequested) != 0 || h.provider.count("confirm") != 0 {
+		t.Error("the provider is to be asked for a booking without its seats")
+	}
+	h.sound()
 }
 
 // parallel runs f n times at once, all released by one signal.

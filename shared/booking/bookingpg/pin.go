@@ -57,7 +57,7 @@ func lockForConfirm(ctx context.Context, tx *work, command booking.ConfirmComman
 	const mine = `b.order_id = $1 AND b.account_id = $2`
 	before := presented{key: command.PaymentKey}
 	queueLockAccount(tx, mine, command.OrderID, command.AccountID)
-	l := queueLock(tx, mine, command.OrderID, command.AccountID)
+	l := queueLock(tx, beforeSale, mine, command.OrderID, command.AccountID)
 	const attempt = `SELECT payment_id FROM payment_attempt WHERE payment_key = $1`
 	tx.Queue(attempt, command.PaymentKey).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&before.paymentID)

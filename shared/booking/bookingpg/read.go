@@ -13,7 +13,12 @@ import (
 )
 
 // columns are a booking with its payment and, as JSON, all that belongs to it.
-const columns = `
+const columns = core + refunds + tickets
+
+// beforeSale are columns without what a booking gets later: they cost half.
+const beforeSale = core + `NULL::json, NULL::json`
+
+const core = `
 	b.id, b.order_id, b.account_id, b.email, b.name, b.locale, b.sale_id, b.performance_id,
 	b.performance_title, b.venue_name, b.showtime_id, b.starts_at, b.price, b.discount, b.amount,
 	b.state, b.cancel_reason, b.session_epoch, b.session_n, b.pay_before, b.expires_at, b.created_at,
@@ -21,12 +26,16 @@ const columns = `
 	p.id, p.order_id, p.provider, p.amount, p.balance, p.state, p.payment_key, p.method, p.receipt_url,
 	p.failure_code, p.failure_message, p.approved_at,
 	(SELECT json_agg(json_build_object('No', s.seat, 'Grade', s.grade, 'Price', s.price, 'Discount', s.discount) ORDER BY s.seat)
-	 FROM booking_seat s WHERE s.booking_id = b.id),
+	 FROM booking_seat s WHERE s.booking_id = b.id), `
+
+const refunds = `
 	(SELECT json_agg(json_build_object('ID', r.id, 'PaymentID', r.payment_id, 'BookingID', r.booking_id,
 		'PaymentKey', r.payment_key, 'Kind', r.kind, 'Amount', r.amount, 'Reason', r.reason, 'State', r.state,
 		'TransactionKey', coalesce(r.transaction_key, ''), 'FailureCode', r.failure_code,
 		'RequestedAt', r.requested_at, 'DoneAt', r.done_at) ORDER BY r.requested_at, r.id)
-	 FROM refund r WHERE r.booking_id = b.id),
+	 FROM refund r WHERE r.booking_id = b.id), `
+
+const tickets = `
 	(SELECT json_agg(json_build_object('ID', t.id, 'BookingID', t.booking_id, 'ShowtimeID', t.showtime_id, 'Seat', t.seat,
 		'Code', t.code, 'Void', t.state = 'void', 'IssuedAt', t.issued_at) ORDER BY t.seat COLLATE "C")
 	 FROM ticket t WHERE t.booking_id = b.id)`

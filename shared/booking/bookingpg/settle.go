@@ -60,7 +60,12 @@ func lockForCapture(ctx context.Context, tx *work, charge booking.Charge) (*lock
 	if !charge.State.Pending() {
 		queueLockAccount(tx, `b.id = $1`, charge.BookingID)
 	}
-	return lock(ctx, tx, charge.BookingID)
+	l := queueLock(tx, beforeSale, `b.id = $1`, charge.BookingID)
+	err := tx.Flush(ctx)
+	if err == nil && captured(l.Payment.State) {
+		l.Booking, err = readOne(ctx, tx, `WHERE b.id = $1`, charge.BookingID)
+	}
+	return l, err
 }
 
 // noteOverLimit records that a booking which had expired is kept although its account
