@@ -105,7 +105,7 @@ func TestAPurchaseCanBeFollowedByItsRequestIDAndNamesNobody(t *testing.T) {
 	}
 	for _, words := range [][]string{
 		{mine, "message handled", "fairgate.payment", "payment.confirm_requested"},
-		{mine, "message handled", "fairgate.ticket", "booking.confirmed"},
+		{mine, "message handled", "fairgate.line", "booking.confirmed"},
 		{mine, "mail sent", "booking_confirmed", b.text("id")},
 		{mine, "message handled", "fairgate.push"},
 	} {
