@@ -160,6 +160,21 @@ func TestPublishTellsUnroutableFromConfirmed(t *testing.T) {
 	mustPublish(t, client, message("evt-3"), message("evt-4"), message("evt-5"))
 }
 
+func TestAQueueNoLongerReceivesItsFormerEvents(t *testing.T) {
+	t.Parallel()
+	url := backendtest.RabbitURL(t)
+	const former = "test.former"
+	old := message("evt-1")
+	old.Key = former
+	mustPublish(t, connect(t, url, rabbit.Topology{Queues: []rabbit.Queue{{Name: work, Events: []string{typ, former}}}}), old)
+
+	client := connect(t, url, rabbit.Topology{Queues: []rabbit.Queue{{Name: work, Events: []string{typ}, Former: []string{former}}}})
+	mustPublish(t, client, message("evt-2"))
+	if outcome := client.Publish(context.Background(), []rabbit.Message{old}); !errs.From(outcome[0]).Is(rabbit.ErrUnroutable) {
+		t.Errorf("a former event: %v; want %v", outcome[0], rabbit.ErrUnroutable)
+	}
+}
+
 func TestPublishWithoutBrokerSaysDown(t *testing.T) {
 	t.Parallel()
 	proxy, url := proxied(t, backendtest.RabbitURL(t))

@@ -22,6 +22,7 @@ func StandardLadder() []Rung {
 type Queue struct {
 	Name   string
 	Events []string
+	Former []string // received in earlier versions: a broker that knows them so is told otherwise
 }
 
 // Topology is everything that must exist in the broker.
@@ -100,6 +101,11 @@ func (q Queue) declare(ch *amqp.Channel) error {
 	for _, key := range q.Events {
 		if err := ch.QueueBind(q.Name, key, ExchangeEvents, false, nil); err != nil {
 			return fmt.Errorf("bind %s to %s: %w", q.Name, key, err)
+		}
+	}
+	for _, key := range q.Former {
+		if err := ch.QueueUnbind(q.Name, key, ExchangeEvents, nil); err != nil {
+			return fmt.Errorf("unbind %s from %s: %w", q.Name, key, err)
 		}
 	}
 	return nil

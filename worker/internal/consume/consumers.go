@@ -16,6 +16,7 @@ import (
 type Consumer struct {
 	Queue    string
 	Events   []string
+	Former   []string // events that reached it in earlier versions
 	Handle   rabbit.Handler
 	Workers  int           // messages in hand at once
 	Gather   time.Duration // how long the first of them waits for others
@@ -45,7 +46,7 @@ func Table(h Handlers) []Consumer {
 	told := []string{event.TypeBookingConfirmed, event.TypeBookingCancelled, event.TypeBookingExpired, event.TypePaymentRefunded}
 	return []Consumer{
 		{Queue: "fairgate.payment", Events: []string{event.TypePaymentConfirmRequested}, Handle: h.Payments.confirm(), Workers: 16},
-		{Queue: "fairgate.ticket", Events: []string{event.TypeTicketsRequested}, Handle: h.Tickets.issue(), Workers: 2},
+		{Queue: "fairgate.ticket", Events: []string{event.TypeTicketsRequested}, Former: []string{event.TypeBookingConfirmed}, Handle: h.Tickets.issue(), Workers: 2},
 		{Queue: "fairgate.line", Events: []string{event.TypeBookingCreated, event.TypeBookingConfirmed}, Handle: h.Line.follow(), Workers: 64, Gather: gather},
 		{Queue: "fairgate.mail", Events: told, Handle: h.Mail.send(), Workers: 8, Gather: gather, Attempts: sixHours},
 		{Queue: "fairgate.slack", Events: told, Handle: h.Slack.post(), Workers: 1},
@@ -57,7 +58,7 @@ func Table(h Handlers) []Consumer {
 func Topology(table []Consumer) rabbit.Topology {
 	var t rabbit.Topology
 	for _, c := range table {
-		t.Queues = append(t.Queues, rabbit.Queue{Name: c.Queue, Events: c.Events})
+		t.Queues = append(t.Queues, rabbit.Queue{Name: c.Queue, Events: c.Events, Former: c.Former})
 	}
 	return t
 }
