@@ -216,7 +216,7 @@ func TestLargeHallLoads(t *testing.T) {
 			t.Fatalf("%+v, %v", snapshot, err)
 		}
 	}
-	if each := time.Since(started) / reads; each > time.Millisecond {
+	if each := time.Since(started) / reads; each > 10*time.Millisecond { // asking the database takes longer
 		t.Errorf("a read takes %v", each)
 	}
 }
