@@ -81,6 +81,8 @@ type Availability struct {
 	clock     clock.Clock
 	log       *slog.Logger
 
+	reading sync.Mutex // held while a page of the stream is read and applied
+
 	mu        sync.Mutex
 	showtimes map[string]*watched
 	feeds     map[string]*feed // by performance id
@@ -150,9 +152,11 @@ func (a *Availability) Apply(showtimeID string, changes []SeatChange) {
 	if w == nil || !w.isReady() {
 		return
 	}
-	for _, c := range changes {
-		w.applyEvent(SeatEvent{Seats: []string{c.Seat}, State: c.State, Until: c.Until, Claim: true}, a.clock.Now())
+	events := make([]SeatEvent, len(changes))
+	for i, c := range changes {
+		events[i] = SeatEvent{Seats: []string{c.Seat}, State: c.State, Until: c.Until, Claim: true}
 	}
+	w.applyEvents(events, a.clock.Now())
 }
 
 // Feed returns next for a process that also answers from a: a change is known here
@@ -167,7 +171,11 @@ type seenHere struct {
 func (f seenHere) Publish(ctx context.Context, performanceID, showtimeID string, changes []SeatChange) error {
 	f.seats.Apply(showtimeID, changes)
 	err := f.next.Publish(ctx, performanceID, showtimeID, changes)
-	f.seats.Apply(showtimeID, changes) // an older entry of the stream may have been read in between
+	if err == nil { // what is read before the changes are on the stream may say older things: be the last to speak
+		f.seats.reading.Lock()
+		defer f.seats.reading.Unlock()
+	}
+	f.seats.Apply(showtimeID, changes)
 	return err
 }
 

@@ -81,6 +81,8 @@ func (a *Availability) poll(ctx context.Context) (found, more bool, err error) {
 	if len(positions) == 0 {
 		return false, false, nil
 	}
+	a.reading.Lock()
+	defer a.reading.Unlock()
 	pages, err := a.source.Read(ctx, positions)
 	if err != nil {
 		return false, false, err
@@ -115,10 +117,14 @@ func (a *Availability) applyPage(performanceID string, page SeatPage) {
 	}
 	f.position = page.Next
 	f.synced = f.synced && !page.Gap
-	now := a.clock.Now()
+	events := map[string][]SeatEvent{} // by showtime
 	for _, event := range page.Events {
-		if w := a.showtimes[event.ShowtimeID]; w != nil && w.seatBoard != nil {
-			w.applyEvent(event, now)
+		events[event.ShowtimeID] = append(events[event.ShowtimeID], event)
+	}
+	now := a.clock.Now()
+	for showtimeID, its := range events {
+		if w := a.showtimes[showtimeID]; w != nil && w.seatBoard != nil {
+			w.applyEvents(its, now)
 		}
 	}
 }

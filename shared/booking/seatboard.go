@@ -67,18 +67,25 @@ func (b *seatBoard) seatNumbers() []string {
 	return numbers
 }
 
-// applyEvent takes over an entry of the stream.
-func (b *seatBoard) applyEvent(event SeatEvent, now time.Time) {
+// applyEvents takes over entries of the stream. Nobody sees what some of them say and
+// the later ones correct.
+func (b *seatBoard) applyEvents(events []SeatEvent, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change := b.begin(now)
+	for _, event := range events {
+		b.applyEvent(event, change)
+	}
+}
+
+func (b *seatBoard) applyEvent(event SeatEvent, change change) {
 	for _, no := range event.Seats {
 		i, ok := b.seatMap.Find(no)
 		if !ok {
 			continue
 		}
 		cell := &b.seats[i]
-		cell.touched = now.UnixMilli()
+		cell.touched = change.now
 		switch {
 		case !event.Claim && event.State == Held:
 			cell.holdUntil = millis(event.Until)

@@ -77,13 +77,13 @@ func (m *boardMachine) drawUntil(t *rapid.T) time.Time {
 func (m *boardMachine) hold(t *rapid.T) {
 	i, until := rapid.IntRange(0, machineSeats-1).Draw(t, "seat"), m.drawUntil(t)
 	m.model[i].holdUntil = until
-	m.board.applyEvent(SeatEvent{Seats: []string{m.no(i)}, State: Held, Until: until}, m.now)
+	m.board.applyEvents([]SeatEvent{{Seats: []string{m.no(i)}, State: Held, Until: until}}, m.now)
 }
 
 func (m *boardMachine) release(t *rapid.T) {
 	i := rapid.IntRange(0, machineSeats-1).Draw(t, "seat")
 	m.model[i].holdUntil = time.Time{}
-	m.board.applyEvent(SeatEvent{Seats: []string{m.no(i)}, State: Free}, m.now)
+	m.board.applyEvents([]SeatEvent{{Seats: []string{m.no(i)}, State: Free}}, m.now)
 }
 
 func (m *boardMachine) claim(t *rapid.T) {
@@ -92,7 +92,7 @@ func (m *boardMachine) claim(t *rapid.T) {
 	if claim.State != Free {
 		m.model[i].holdUntil = time.Time{}
 	}
-	m.board.applyEvent(SeatEvent{Seats: []string{m.no(i)}, State: claim.State, Until: claim.Until, Claim: true}, m.now)
+	m.board.applyEvents([]SeatEvent{{Seats: []string{m.no(i)}, State: claim.State, Until: claim.Until, Claim: true}}, m.now)
 }
 
 func (m *boardMachine) drawClaim(t *rapid.T) SeatClaim {
@@ -208,7 +208,7 @@ func TestStreamIsNewerThanAReloadAskedBefore(t *testing.T) {
 	board := newSeatBoard(testMap(2), epoch)
 	no := board.seatMap.Seats[0].No
 	asked, heard, answered := epoch.Add(time.Second), epoch.Add(2*time.Second), epoch.Add(3*time.Second)
-	board.applyEvent(SeatEvent{Seats: []string{no}, State: Sold, Claim: true}, heard)
+	board.applyEvents([]SeatEvent{{Seats: []string{no}, State: Sold, Claim: true}}, heard)
 	board.setClaims(nil, asked, answered)
 	if got := board.snapshot(answered).Of(0); got != Sold {
 		t.Errorf("a reload asked for before the sale made the seat %s", got)
@@ -223,7 +223,7 @@ func TestVersionsGrowAndReplaysAreAnsweredByAnyInstance(t *testing.T) {
 	t.Parallel()
 	a, b := newSeatBoard(testMap(100), epoch), newSeatBoard(testMap(100), epoch.Add(1500*time.Millisecond))
 	sell := func(board *seatBoard, i int, at time.Time) {
-		board.applyEvent(SeatEvent{Seats: []string{board.seatMap.Seats[i].No}, State: Sold, Claim: true}, at)
+		board.applyEvents([]SeatEvent{{Seats: []string{board.seatMap.Seats[i].No}, State: Sold, Claim: true}}, at)
 	}
 	now := epoch.Add(time.Minute)
 	for i := range 10 {
@@ -259,7 +259,7 @@ func TestSlowSubscriberGetsASnapshot(t *testing.T) {
 	defer sub.Close()
 	for i := range maxUpdateLags + 2 {
 		at := epoch.Add(time.Duration(i) * time.Second)
-		board.applyEvent(SeatEvent{Seats: []string{board.seatMap.Seats[i].No}, State: Sold, Claim: true}, at)
+		board.applyEvents([]SeatEvent{{Seats: []string{board.seatMap.Seats[i].No}, State: Sold, Claim: true}}, at)
 		board.broadcast(at)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -286,7 +286,7 @@ func TestUpdatesAreGathered(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 30 {
-		board.applyEvent(SeatEvent{Seats: []string{board.seatMap.Seats[i].No}, State: Held, Until: epoch.Add(time.Hour)}, epoch.Add(time.Second))
+		board.applyEvents([]SeatEvent{{Seats: []string{board.seatMap.Seats[i].No}, State: Held, Until: epoch.Add(time.Hour)}}, epoch.Add(time.Second))
 	}
 	board.broadcast(epoch.Add(time.Second))
 	update, err := sub.Next(context.Background())
@@ -361,7 +361,7 @@ func BenchmarkSnapshotChanged(b *testing.B) {
 	board := largeBoard()
 	no := []string{board.seatMap.Seats[1].No}
 	for i := 0; b.Loop(); i++ {
-		board.applyEvent(SeatEvent{Seats: no, State: SeatState(i % 2), Until: epoch.Add(time.Hour)}, epoch)
+		board.applyEvents([]SeatEvent{{Seats: no, State: SeatState(i % 2), Until: epoch.Add(time.Hour)}}, epoch)
 		_ = board.snapshot(epoch).JSON
 	}
 }
