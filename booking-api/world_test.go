@@ -49,10 +49,10 @@ func newWorld(t *testing.T, extra ...string) *world {
 	t.Cleanup(keys.Close)
 	url := pgtest.URL(t)
 	client, prefix := backendtest.Redis(t)
-	addr := freeAddr(t)
+	addr := backendtest.FreeAddr(t)
 	w.base = "http://" + addr
 	cfg, err := config.Load[Config](append([]string{
-		"ENV=test", "ADDR=" + addr, "ADMIN_ADDR=" + freeAddr(t), "PUBLIC_URL=" + w.base, "SHUTDOWN_GRACE=5s",
+		"ENV=test", "ADDR=" + addr, "ADMIN_ADDR=" + backendtest.FreeAddr(t), "PUBLIC_URL=" + w.base, "SHUTDOWN_GRACE=5s",
 		"POSTGRES_URL=" + url, "REDIS_ADDRS=" + backendtest.RedisAddr(t), "REDIS_PREFIX=" + prefix, "QUEUE_JWKS_URL=" + keys.URL,
 	}, extra...))
 	if err != nil {
@@ -96,16 +96,6 @@ func signer(t *testing.T, first byte) *jwks.Signer {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {

@@ -25,7 +25,7 @@ func (w *world) ownRedis() (addr string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	addr = freeAddr(w.t)
+	addr = backendtest.FreeAddr(w.t)
 	_, port, _ := net.SplitHostPort(addr)
 	command := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", w.t.TempDir())
 	command.Stderr = os.Stderr

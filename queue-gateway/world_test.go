@@ -113,7 +113,7 @@ type gateway struct {
 
 // environment returns the settings of a gateway in this world.
 func (w *world) environment() (base string, environ []string) {
-	addr, admin := freeAddr(w.t), freeAddr(w.t)
+	addr, admin := backendtest.FreeAddr(w.t), backendtest.FreeAddr(w.t)
 	return "http://" + addr, []string{
 		"ENV=test", "ADDR=" + addr, "ADMIN_ADDR=" + admin, "PUBLIC_URL=http://" + addr, "SHUTDOWN_GRACE=5s",
 		"REDIS_ADDRS=" + backendtest.RedisAddr(w.t), "REDIS_PREFIX=" + w.prefix, "BOOKING_API_URL=" + w.api.URL,
@@ -153,16 +153,6 @@ func listening(base string) bool {
 	}
 	_ = conn.Close()
 	return true
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {

@@ -78,7 +78,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) start() (admin string, stop func()) {
 	w.t.Helper()
 	cfg := w.cfg
-	cfg.AdminAddr = freeAddr(w.t)
+	cfg.AdminAddr = backendtest.FreeAddr(w.t)
 	service, err := worker.New(context.Background(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		w.t.Fatal(err)
@@ -146,16 +146,6 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("not within %s: %s", limit, what)
 		}
 	}
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 func get(addr, path string) (status int, body string) {

@@ -34,16 +34,6 @@ type shop struct {
 	spans         *tracingtest.Receiver
 }
 
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
-}
-
 func catchMails(t *testing.T) (smtp string) {
 	t.Helper()
 	var listeners [2]net.Listener
@@ -97,7 +87,7 @@ func open(t *testing.T) *shop {
 	t.Cleanup(provider.Close)
 	_, prefix := backendtest.Redis(t)
 	spans := tracingtest.New(t)
-	gateway, api := freeAddr(t), freeAddr(t)
+	gateway, api := backendtest.FreeAddr(t), backendtest.FreeAddr(t)
 	shared := []string{
 		"ENV=test", "REDIS_ADDRS=" + backendtest.RedisAddr(t), "REDIS_PREFIX=" + prefix, "PUBLIC_URL=http://" + gateway,
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + spans.URL, "POSTGRES_URL=" + pgtest.URL(t), "RABBITMQ_URL=" + backendtest.RabbitURL(t),
@@ -105,7 +95,7 @@ func open(t *testing.T) *shop {
 		"TOSS_BASE_URL=" + provider.URL, "SMTP_ADDR=" + catchMails(t), "AUDIT_DIR=" + t.TempDir(),
 	}
 	own := func(addr string) []string {
-		return append([]string{"ADDR=" + addr, "ADMIN_ADDR=" + freeAddr(t)}, shared...)
+		return append([]string{"ADDR=" + addr, "ADMIN_ADDR=" + backendtest.FreeAddr(t)}, shared...)
 	}
 	service(t, bookingapi.New, own(api))
 	service(t, queuegateway.New, own(gateway))
