@@ -1,35 +1,52 @@
 package backendtest
 
 import (
+	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
-	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
-// The ports of FreeAddr lie below those that the kernel gives to whoever asks for any:
-// one of these may be somebody else's by the time it is listened on.
+// The ports of FreeAddr lie below those that the kernel gives to whoever asks for any.
 const (
 	firstPort = 10_000
-	perTest   = 200 // ports of a test program
-	programs  = 110
+	portCount = 22_000
 )
 
-var givenPorts atomic.Int64
-
-// FreeAddr returns a loopback address on which nobody listens, another one each time.
+// FreeAddr returns a loopback address on which nobody listens. Until the test ends no
+// other test is given it: one that is merely free may be somebody else's listener by
+// the time it is asked.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	first := firstPort + os.Getpid()%programs*perTest
-	for range perTest {
-		port := first + int(givenPorts.Add(1))%perTest
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			_ = l.Close()
-			return addr
-		}
+	locks := filepath.Join(os.TempDir(), "fairgate-test-ports-"+strconv.Itoa(os.Getuid()))
+	if err := os.MkdirAll(locks, 0o750); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("backendtest: none of the ports from %d on is free", first)
+	for range 1000 {
+		port := strconv.Itoa(firstPort + rand.IntN(portCount)) //nolint:gosec // not a secret
+		lock, err := os.OpenFile(filepath.Join(locks, port), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if isFree(lock, net.JoinHostPort("127.0.0.1", port)) {
+			t.Cleanup(func() { _ = lock.Close() })
+			return net.JoinHostPort("127.0.0.1", port)
+		}
+		_ = lock.Close()
+	}
+	t.Fatal("backendtest: no port is free")
 	return ""
+}
+
+// isFree reports whether nobody else has the lock or listens on addr. The lock is held
+// until its file is closed, or its process has ended.
+func isFree(lock *os.File, addr string) bool {
+	if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return false
+	}
+	l, err := net.Listen("tcp", addr)
+	return err == nil && l.Close() == nil
 }
