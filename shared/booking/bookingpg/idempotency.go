@@ -24,14 +24,14 @@ func (s *Store) Once(ctx context.Context, key booking.Key, effect booking.Effect
 		claimed := queueClaim(tx, key)
 		var err error
 		answer, err = effect(context.WithValue(ctx, unitKey{}, u))
-		if err == nil {
-			storeAnswer(tx, key, answer)
-			return nil
-		}
 		if !*claimed { // a request that was answered before is answered so again, come what may
 			if unclaimed := tx.Flush(ctx); unclaimed != nil {
 				return unclaimed
 			}
+		}
+		if err == nil {
+			storeAnswer(tx, key, answer)
+			return nil
 		}
 		if booking.IsKept(err) {
 			disclaimKey(tx, key)

@@ -117,6 +117,25 @@ func TestReplayedKeys(t *testing.T) {
 	}
 }
 
+// An effect that asks the store nothing is held to its key all the same.
+func TestADuplicateThatAsksNothingReplacesNoAnswer(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	answered := func(body, text string) (booking.Answer, error) {
+		return h.Once(t.Context(), keyOf("fan", "k1", body), func(context.Context) (booking.Answer, error) {
+			return booking.Answer{Status: http.StatusOK, Body: []byte(text)}, nil
+		})
+	}
+	if first, err := answered("body", "first"); err != nil || string(first.Body) != "first" {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	_, err := answered("another body", "second")
+	wantErr(t, err, booking.ErrKeyReused)
+	if again, err := answered("body", "third"); err != nil || !again.Replayed || string(again.Body) != "first" {
+		t.Errorf("%+v, %v; want the first answer", again, err)
+	}
+}
+
 func TestOnceAnswersInProgress(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

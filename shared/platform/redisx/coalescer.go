@@ -15,9 +15,8 @@ const (
 )
 
 // Coalescer is a client whose EvalSha and Publish calls of concurrent callers share
-// pipelines:
-// a script that costs Redis microseconds costs much more in system calls when it
-// travels alone. A call that finds a lane free leaves at once; one that does not,
+// pipelines: a script that costs Redis microseconds costs much more in system calls
+// when it travels alone. A call that finds a lane free leaves at once; one that does not,
 // leaves with all others as soon as a pipeline comes back. All other commands, and
 // the Eval to which redis.Script falls back, go as they always do.
 //
