@@ -51,6 +51,9 @@ func New(kind Kind, code, message string) *Error {
 }
 
 func (e *Error) Error() string {
+	if e == nil { // From(nil) as an error is not nil, and must not panic in a log line
+		return "no error"
+	}
 	if e.cause != nil {
 		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.cause)
 	}

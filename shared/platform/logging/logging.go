@@ -42,7 +42,8 @@ func RequestID(ctx context.Context) string {
 
 // New returns a logger that writes one JSON object a line, with the service's name
 // and, where the context has them, the request id and the trace's id. Secrets and
-// personal data are masked; see mask.go for what counts as such.
+// personal data are masked; see mask.go for what counts as such. A value that cannot
+// be logged is named as such, and no value can make a line panic; see harmless.go.
 func New(w io.Writer, service, level string) *slog.Logger {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
@@ -54,7 +55,13 @@ func New(w io.Writer, service, level string) *slog.Logger {
 
 type handler struct{ slog.Handler }
 
-func (h handler) Handle(ctx context.Context, r slog.Record) error {
+func (h handler) Handle(ctx context.Context, r slog.Record) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = h.Handler.Handle(ctx, lost(r, fault))
+		}
+	}()
+	r = harmlessRecord(r)
 	if id := RequestID(ctx); id != "" {
 		r.AddAttrs(slog.String("request_id", id))
 	}
@@ -65,7 +72,7 @@ func (h handler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return handler{h.Handler.WithAttrs(attrs)}
+	return handler{h.Handler.WithAttrs(harmlessAttrs(attrs))}
 }
 
 func (h handler) WithGroup(name string) slog.Handler { return handler{h.Handler.WithGroup(name)} }

@@ -1,6 +1,7 @@
 package logging
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -65,9 +66,19 @@ func mask(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// maskAny masks an error's text, or a value's JSON.
-func maskAny(v slog.Value) slog.Value {
-	switch value := v.Any().(type) {
+// maskAny masks an error's text, or a value's JSON. It survives whatever the value's
+// own methods do: a log line may never end a process.
+func maskAny(v slog.Value) (shown slog.Value) {
+	value := v.Any()
+	if isNil(value) {
+		return slog.StringValue(fmt.Sprintf("nil %T", value))
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			shown = slog.StringValue(Mask(unloggable(value, fault)))
+		}
+	}()
+	switch value := value.(type) {
 	case nil, *slog.Source, slog.Level:
 		return v
 	case error:
@@ -75,15 +86,22 @@ func maskAny(v slog.Value) slog.Value {
 	case fmt.Stringer:
 		return slog.StringValue(Mask(value.String()))
 	default:
-		raw, err := json.Marshal(value)
+		raw, err := marshal(value)
 		if err != nil {
 			return slog.StringValue(fmt.Sprintf("cannot be logged: %T", value))
 		}
-		if text := string(raw); suspicious(text) {
-			return slog.AnyValue(json.RawMessage(Mask(text)))
-		}
-		return v
+		// What was looked at is what is written: the value is not asked a second time.
+		return slog.AnyValue(json.RawMessage(Mask(string(raw))))
 	}
+}
+
+// marshal returns a value's JSON with <, > and & as they are, as slog writes them.
+func marshal(value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return bytes.TrimRight(out.Bytes(), "\n"), err
 }
 
 // Mask hides what looks like an e-mail address, a token, a card's number or a named

@@ -21,6 +21,8 @@ const (
 )
 
 // logged returns the one line that log writes, decoded, and as text.
+func logger(w io.Writer) *slog.Logger { return logging.New(w, "test", "info") }
+
 func logged(t *testing.T, level string, log func(*slog.Logger)) (map[string]any, string) {
 	t.Helper()
 	var out bytes.Buffer

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -25,6 +27,7 @@ const (
 	maxBackoff  = 5 * time.Second
 	declareTime = 30 * time.Second // for the whole topology
 	answerTime  = 3 * time.Second  // for the broker's answer when we are about to leave
+	writeTime   = 5 * time.Second  // for one write to be taken
 )
 
 // connection keeps one AMQP connection open for as long as run runs.
@@ -70,7 +73,7 @@ func (c *connection) hold(ctx context.Context, conn *amqp.Connection) {
 			_ = conn.CloseDeadline(time.Now().Add(dialTimeout))
 			return
 		case reason := <-closed:
-			c.log.WarnContext(ctx, "lost the broker", "reason", reason)
+			c.log.WarnContext(ctx, "lost the broker", "reason", closeReason(reason))
 			return
 		case b, open := <-blocked:
 			if !open {
@@ -82,11 +85,24 @@ func (c *connection) hold(ctx context.Context, conn *amqp.Connection) {
 	}
 }
 
+// errBrokenByUs is why a connection ended that we closed or broke ourselves: the
+// library then closes the channel of reasons, which yields nil.
+var errBrokenByUs = errors.New("we broke the connection: an answer took too long")
+
+// closeReason returns why a connection ended, never a nil of a concrete type: as an
+// error that would not be nil, and would panic once its text is asked for.
+func closeReason(reason *amqp.Error) error {
+	if reason == nil {
+		return errBrokenByUs
+	}
+	return reason
+}
+
 func (c *connection) open(ctx context.Context) (*amqp.Connection, error) {
 	conn, err := amqp.DialConfig(c.url, amqp.Config{
 		Heartbeat:  heartbeat,
 		Locale:     "en_US",
-		Dial:       amqp.DefaultDial(dialTimeout),
+		Dial:       dial,
 		Properties: amqp.Table{"connection_name": c.name},
 	})
 	if err != nil {
@@ -99,6 +115,39 @@ func (c *connection) open(ctx context.Context) (*amqp.Connection, error) {
 		return nil, fmt.Errorf("declare: %w", err)
 	}
 	return conn, nil
+}
+
+// dial connects to the broker, so that no write blocks longer than writeTime. The
+// library sets no deadline for writes: once the buffers of a connection are full, a
+// publish to a broker that hangs would wait for as long as that lasts.
+func dial(network, addr string) (net.Conn, error) {
+	conn, err := amqp.DefaultDial(dialTimeout)(network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &writeLimited{Conn: conn}, nil
+}
+
+// writeLimited is a connection whose writes end in time.
+type writeLimited struct {
+	net.Conn
+	ending atomic.Bool // a deadline of the library's own holds
+}
+
+func (c *writeLimited) Write(p []byte) (int, error) {
+	if !c.ending.Load() {
+		if err := c.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
+}
+
+// SetDeadline is called by the library to bound the last words on a connection, and
+// with no time to take that back.
+func (c *writeLimited) SetDeadline(t time.Time) error {
+	c.ending.Store(!t.IsZero())
+	return c.Conn.SetDeadline(t)
 }
 
 // breakWhenDone calls f, which waits for the broker's answers however long they

@@ -1,13 +1,18 @@
 package rabbit_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/url"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/fairgate/fairgate/shared/event"
 	"github.com/fairgate/fairgate/shared/platform/backendtest"
+	"github.com/fairgate/fairgate/shared/platform/logging"
 	"github.com/fairgate/fairgate/shared/platform/rabbit"
 )
 
@@ -18,13 +23,18 @@ const soon = 8 * time.Second
 // behindProxy returns a client whose connections go through a proxy.
 func behindProxy(t *testing.T) (*rabbit.Client, *backendtest.Proxy) {
 	t.Helper()
+	return logsBehindProxy(t, slog.New(slog.DiscardHandler))
+}
+
+func logsBehindProxy(t *testing.T, log *slog.Logger) (*rabbit.Client, *backendtest.Proxy) {
+	t.Helper()
 	u, err := url.Parse(backendtest.RabbitURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	proxy := backendtest.NewProxy(t, u.Host)
 	u.Host = proxy.Addr
-	client := connect(t, u.String(), topology())
+	client := connectAndLog(t, u.String(), topology(), log)
 	t.Cleanup(func() { proxy.Freeze(false) }) // before the client is stopped
 	return client, proxy
 }
@@ -80,4 +90,84 @@ func TestAMessageInHandIsCutOffWhenItTakesTooLong(t *testing.T) {
 	mustPublish(t, client, message("evt-1"))
 	<-begun
 	within(t, "stopping", stop)
+}
+
+// A broker that hangs is found by an answer that takes too long: then we break the
+// connection ourselves, the library gives nil as the reason, and the line that says so
+// once ended the process.
+func TestAConnectionThatWeBrokeIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	var lines lockedBuffer
+	client, proxy := logsBehindProxy(t, logging.New(&lines, "test", "info"))
+	proxy.Freeze(true)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	within(t, "asking for depths", func() {
+		if _, err := client.Depths(ctx); err == nil {
+			t.Error("a broker that hangs has answered")
+		}
+	})
+	within(t, "saying why", func() {
+		for !strings.Contains(lines.String(), "we broke the connection") {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	proxy.Freeze(false)
+	waiting, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := client.Await(waiting); err != nil {
+		t.Fatalf("not connected again: %v\n%s", err, lines.String())
+	}
+	mustPublish(t, client, message("evt-1"))
+}
+
+func TestLookingAtParkedMessagesEndsThoughTheBrokerHangs(t *testing.T) {
+	t.Parallel()
+	client, proxy := behindProxy(t)
+	proxy.Freeze(true)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	within(t, "listing", func() {
+		if _, err := client.ListParked(ctx, 1); err == nil {
+			t.Error("a broker that hangs has listed messages")
+		}
+	})
+}
+
+// What fills the buffers of a connection to a broker that hangs is given up in time.
+func TestPublishingALotGivesUpThoughTheBrokerHangs(t *testing.T) {
+	t.Parallel()
+	client, proxy := behindProxy(t)
+	mustPublish(t, client, message("evt-1"))
+	proxy.Freeze(true)
+	large := make([]rabbit.Message, rabbit.MaxBatch)
+	for i := range large {
+		large[i] = message("evt-2")
+		large[i].Body = bytes.Repeat([]byte("1"), 64<<10)
+	}
+	within(t, "publishing 64 MB", func() {
+		for _, err := range client.Publish(context.Background(), large) {
+			if err == nil {
+				t.Error("a broker that hangs has confirmed a message")
+				return
+			}
+		}
+	})
+}
+
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

@@ -70,17 +70,15 @@ type Parked struct {
 }
 
 // ListParked returns at most limit parked messages. They stay parked.
-func (c *Client) ListParked(ctx context.Context, limit int) ([]Parked, error) {
-	ch, err := c.inspect()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = ch.Close() }() // gives back what was looked at
-	deliveries, err := c.takeParked(ctx, ch, limit)
-	parked := make([]Parked, len(deliveries))
-	for i, d := range deliveries {
-		parked[i] = parkedOf(d)
-	}
+func (c *Client) ListParked(ctx context.Context, limit int) (parked []Parked, err error) {
+	err = c.inspect(ctx, func(ch *amqp.Channel) error {
+		deliveries, err := c.takeParked(ctx, ch, limit)
+		parked = make([]Parked, len(deliveries))
+		for i, d := range deliveries {
+			parked[i] = parkedOf(d)
+		}
+		return err
+	})
 	return parked, err
 }
 
@@ -88,12 +86,15 @@ func (c *Client) ListParked(ctx context.Context, limit int) ([]Parked, error) {
 // that choose picks, each at most once, and returns those. A message leaves the
 // parked ones only when its work queue has it for good: broken off in between, it is
 // in both. One that no queue takes stays parked, and the others go on.
-func (c *Client) Replay(ctx context.Context, choose func(Parked) bool) ([]Parked, error) {
-	ch, err := c.inspect()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = ch.Close() }() // gives back what was not chosen
+func (c *Client) Replay(ctx context.Context, choose func(Parked) bool) (replayed []Parked, err error) {
+	err = c.inspect(ctx, func(ch *amqp.Channel) error {
+		replayed, err = c.replayChosen(ctx, ch, choose)
+		return err
+	})
+	return replayed, err
+}
+
+func (c *Client) replayChosen(ctx context.Context, ch *amqp.Channel, choose func(Parked) bool) ([]Parked, error) {
 	var refused []error
 	var replayed []Parked
 	done := map[string]bool{}
@@ -137,16 +138,21 @@ func (c *Client) replay(ctx context.Context, d amqp.Delivery) error {
 	return d.Ack(false)
 }
 
-func (c *Client) inspect() (*amqp.Channel, error) {
+// inspect calls f with a channel of its own, which gives back what f has not acked. It
+// ends with ctx, also when the broker does not answer.
+func (c *Client) inspect(ctx context.Context, f func(ch *amqp.Channel) error) error {
 	conn, err := c.consuming.get()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	ch, err := conn.Channel()
-	if err != nil {
-		return nil, ErrDown.Because(err)
-	}
-	return ch, nil
+	return breakWhenDone(ctx, conn, func() error {
+		ch, err := conn.Channel()
+		if err != nil {
+			return ErrDown.Because(err)
+		}
+		defer func() { _ = ch.Close() }()
+		return f(ch)
+	})
 }
 
 func (c *Client) takeParked(ctx context.Context, ch *amqp.Channel, limit int) ([]amqp.Delivery, error) {

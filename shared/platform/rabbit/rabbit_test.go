@@ -40,7 +40,12 @@ func topology() rabbit.Topology {
 // starts with start.
 func connect(t *testing.T, url string, topology rabbit.Topology) *rabbit.Client {
 	t.Helper()
-	client := rabbit.New(url, topology, slog.New(slog.DiscardHandler), nil)
+	return connectAndLog(t, url, topology, slog.New(slog.DiscardHandler))
+}
+
+func connectAndLog(t *testing.T, url string, topology rabbit.Topology, log *slog.Logger) *rabbit.Client {
+	t.Helper()
+	client := rabbit.New(url, topology, log, nil)
 	start(t, func(ctx context.Context) { _ = client.Run(ctx) })
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
