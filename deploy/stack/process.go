@@ -52,11 +52,18 @@ func (p process) alive() bool {
 
 // supervisor starts programs in sessions of their own, so that they outlive the
 // command, and finds them again through pid files.
-type supervisor struct{ dir string }
+type supervisor struct {
+	dir    string
+	keeper []string // the command that keeps a program running, up to the order's file; empty: none does
+	pace   pace
+}
 
 func (s supervisor) logFile(name string) string { return filepath.Join(s.dir, "log", name+".log") }
-func (s supervisor) pidFile(name string) string { return filepath.Join(s.dir, "pid", name+".pid") }
-func (s supervisor) dataDir() string            { return filepath.Join(s.dir, "data") }
+func (s supervisor) pidFile(name string) string { return s.beside(name, "pid") }
+func (s supervisor) beside(name, ending string) string {
+	return filepath.Join(s.dir, "pid", name+"."+ending)
+}
+func (s supervisor) dataDir() string { return filepath.Join(s.dir, "data") }
 
 func (s supervisor) start(p program) error {
 	if err := s.prepare(); err != nil {
@@ -75,8 +82,7 @@ func (s supervisor) start(p program) error {
 	}
 	ticks, _ := startTicks(cmd.Process.Pid)
 	go func() { _ = cmd.Wait() }() // reaps it; how it ended is in its log
-	record := fmt.Sprintf("%d %d %s\n", cmd.Process.Pid, ticks, p.fingerprint())
-	return os.WriteFile(s.pidFile(p.name), []byte(record), 0o644)
+	return process{pid: cmd.Process.Pid, ticks: ticks, fingerprint: p.fingerprint()}.record(s.pidFile(p.name))
 }
 
 func (s supervisor) prepare() error {
@@ -99,15 +105,7 @@ func (s supervisor) openLog(name string) (*os.File, error) {
 
 // find returns the running process of that name.
 func (s supervisor) find(name string) (process, bool) {
-	text, err := os.ReadFile(s.pidFile(name))
-	if err != nil {
-		return process{}, false
-	}
-	var p process
-	if _, err := fmt.Sscan(string(text), &p.pid, &p.ticks, &p.fingerprint); err != nil {
-		return process{}, false
-	}
-	return p, p.alive()
+	return readProcess(s.pidFile(name))
 }
 
 const pollEvery = 25 * time.Millisecond
@@ -116,12 +114,14 @@ const pollEvery = 25 * time.Millisecond
 func (s supervisor) await(ctx context.Context, name string, limit time.Duration, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	before, _ := s.restartsOf(name)
 	for {
 		err := ready(ctx)
 		if err == nil {
 			return nil
 		}
-		if _, running := s.find(name); !running {
+		_, running := s.find(name)
+		if now, _ := s.restartsOf(name); !running || now.Count > before.Count {
 			return s.failure(name, "ended while starting")
 		}
 		select {
@@ -133,8 +133,12 @@ func (s supervisor) await(ctx context.Context, name string, limit time.Duration,
 }
 
 // stop asks a process to end with signal, waits for grace, then kills what is
-// left of its process group. A process that does not run is no error.
+// left of its process group. A process that does not run is no error. Its keeper goes
+// first: after that nothing starts it again.
 func (s supervisor) stop(ctx context.Context, name string, signal syscall.Signal, grace time.Duration) error {
+	if err := s.dismiss(name); err != nil {
+		return err
+	}
 	p, running := s.find(name)
 	if !running {
 		return remove(s.pidFile(name))
@@ -152,7 +156,7 @@ func (s supervisor) stop(ctx context.Context, name string, signal syscall.Signal
 	return remove(s.pidFile(name))
 }
 
-// killGroup ends whatever is left of the session that began with p.
+// killGroup ends whatever is left of the process group that began with p.
 func killGroup(p process) error {
 	if err := syscall.Kill(-p.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // System is the backends, the services and the simulators of one stack.
@@ -22,10 +23,20 @@ type System struct {
 	Shape    Shape
 	Detoured bool // the services reach the backends and the provider through Ports.Detours
 	Observe  Observation
-	Out      io.Writer
+	// Keeper is a stack command, which then keeps the services running: one that dies is
+	// started again. Empty: they stay down, as tests want it.
+	Keeper string
+	Out    io.Writer
 }
 
-func (s System) sup() supervisor     { return s.Backends.supervisor() }
+func (s System) sup() supervisor {
+	sup := s.Backends.supervisor()
+	if s.Keeper != "" {
+		sup.keeper, sup.pace = []string{s.Keeper, KeepVerb}, usualPace()
+	}
+	return sup
+}
+
 func (s System) progress() *Progress { return s.Backends.Progress }
 
 func (s System) binary(of service) string {
@@ -153,7 +164,7 @@ func (s System) migrate(ctx context.Context, verb string) error {
 func (s System) serve(ctx context.Context, of service) error {
 	p := program{name: of.name, path: s.binary(of), args: of.args, env: s.environ(of), dir: s.Root}
 	running, ok := s.sup().find(of.name)
-	if ok && running.fingerprint == p.fingerprint() {
+	if ok && running.fingerprint == p.fingerprint() && s.sup().isKept(of.name) == (s.Keeper != "") {
 		s.progress().Say(of.name, "runs already")
 		return s.awaitReady(ctx, of)
 	}
@@ -161,10 +172,15 @@ func (s System) serve(ctx context.Context, of service) error {
 		if err := s.sup().stop(ctx, of.name, syscall.SIGTERM, serviceGrace); err != nil {
 			return err
 		}
-		if err := s.sup().start(p); err != nil {
+		if err := s.sup().launch(ctx, p); err != nil {
 			return err
 		}
-		return s.awaitReady(ctx, of)
+		err := s.awaitReady(ctx, of)
+		if _, died := s.sup().restartsOf(of.name); err != nil && died {
+			// It cannot start: what is to be mended is in the log, and trying on would hide it.
+			return errors.Join(err, s.sup().stop(ctx, of.name, syscall.SIGTERM, serviceGrace))
+		}
+		return err
 	})
 }
 
@@ -183,8 +199,8 @@ func (s System) isReady(ctx context.Context, of service) error {
 // Down stops everything and waits until it is gone; the data stay.
 func (s System) Down(ctx context.Context) error {
 	err := inParallel(s.services(), func(of service) error {
-		if _, running := s.sup().find(of.name); !running {
-			return remove(s.sup().pidFile(of.name))
+		if _, running := s.sup().find(of.name); !running && !s.sup().isKept(of.name) {
+			return s.sup().stop(ctx, of.name, syscall.SIGTERM, 0) // only its files are left
 		}
 		return s.progress().Do(of.name, "stopped", func() error {
 			return s.sup().stop(ctx, of.name, syscall.SIGTERM, serviceGrace)
@@ -210,25 +226,16 @@ func (s System) Reset(ctx context.Context) error {
 	return nil
 }
 
-// Status prints what runs, since when, and whether it is ready. It returns an
-// error unless all of it is.
+// Status prints what runs, whether it is ready, and how often it has died since it was
+// started and was started again. It returns an error unless all of it is ready.
 func (s System) Status(ctx context.Context) error {
 	var troubled []string
 	line := func(name string, ready func() error) {
-		p, running := s.sup().find(name)
-		state := "down"
-		if running {
-			state = fmt.Sprintf("up, pid %d", p.pid)
-		}
-		if err := ready(); err != nil {
+		err := ready()
+		if err != nil {
 			troubled = append(troubled, name)
-			if running {
-				state += ", not ready: " + err.Error()
-			}
-		} else if !running {
-			state = "up"
 		}
-		s.progress().Say(name, "%s", state)
+		s.progress().Say(name, "%s", s.sup().state(name, err))
 	}
 	for _, server := range s.Backends.all() {
 		line(server.name(), func() error { return accepts(server.ports()[0]) })
@@ -240,6 +247,29 @@ func (s System) Status(ctx context.Context) error {
 		return fmt.Errorf("not ready: %s", strings.Join(troubled, ", "))
 	}
 	return nil
+}
+
+// state says in one line whether the part of that name runs, what unready says of it,
+// and what its keeper has had to do.
+func (s supervisor) state(name string, unready error) string {
+	p, running := s.find(name)
+	state := "down"
+	switch {
+	case running && unready != nil:
+		state = fmt.Sprintf("up, pid %d, not ready: %v", p.pid, unready)
+	case running:
+		state = fmt.Sprintf("up, pid %d", p.pid)
+	case unready == nil: // a part that another stack or Docker runs
+		state = "up"
+	}
+	again, died := s.restartsOf(name)
+	if !died {
+		return state
+	}
+	if !running && s.isKept(name) {
+		state += ", next try at " + again.Next.Format(time.TimeOnly)
+	}
+	return state + "; " + again.String()
 }
 
 // Logs replaces this process by tail(1) following the named part's log, or all.

@@ -31,6 +31,9 @@ func command(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errors.New(usage)
 	}
+	if args[0] == stack.KeepVerb && len(args) == 2 {
+		return stack.Keep(ctx, args[1], os.Stdout)
+	}
 	root, err := projectRoot()
 	if err != nil {
 		return err
@@ -119,9 +122,13 @@ func development(root string) (stack.System, error) {
 		dir = filepath.Join(dir, strconv.Itoa(base))
 	}
 	s, err := system(root, dir, base, stack.Durable)
+	if err != nil {
+		return s, err
+	}
 	if os.Getenv("OBSERVE") != "" {
 		s.Observe = stack.DefaultObservation()
 	}
+	s.Keeper, err = os.Executable()
 	return s, err
 }
 
