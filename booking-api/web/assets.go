@@ -5,34 +5,41 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"mime"
 	"path"
-	"regexp"
-	"strings"
+	"slices"
 
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/platform/page"
 )
 
-// assets are the files of /static, each under a name with a hash of its contents,
-// so that browsers may keep them for ever.
+// assets are the files of /static/<version>/, where the version is a hash of all
+// of them. Files keep their names, so the modules' relative imports lead from one
+// to the next inside a version and no source text is ever rewritten.
 type assets struct {
-	names     map[string]string         // "seats.js" → "seats.0f3a….js"
-	documents map[string]*page.Document // by hashed name
+	version   string
+	documents map[string]*page.Document // by file name
 }
 
-var relativeImport = regexp.MustCompile(`(from |import\()"\./([a-z-]+\.js)"`)
-
 func newAssets(sources ...fs.FS) (*assets, error) {
-	a := &assets{names: map[string]string{}, documents: map[string]*page.Document{}}
+	a := &assets{documents: map[string]*page.Document{}}
 	files, err := readAll(sources)
 	if err != nil {
 		return nil, err
 	}
-	for name := range files {
-		if err := a.add(files, name); err != nil {
+	whole := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(whole, "%s %d\n%s", name, len(files[name]), files[name])
+		document, err := page.NewDocument(mime.TypeByExtension(path.Ext(name)), "", []byte(files[name]))
+		if err != nil {
 			return nil, err
 		}
+		a.documents[name] = document
 	}
+	a.version = hex.EncodeToString(whole.Sum(nil)[:6])
 	return a, nil
 }
 
@@ -48,6 +55,9 @@ func readAll(sources []fs.FS) (map[string]string, error) {
 			if err != nil {
 				return nil, fmt.Errorf("assets: %w", err)
 			}
+			if _, twice := files[entry.Name()]; twice {
+				return nil, fmt.Errorf("assets: two files are called %s", entry.Name())
+			}
 			files[entry.Name()] = string(body)
 		}
 	}
@@ -56,36 +66,23 @@ func readAll(sources []fs.FS) (map[string]string, error) {
 	return files, nil
 }
 
-// add names a file by its contents, after the files it imports.
-func (a *assets) add(files map[string]string, name string) error {
-	if a.names[name] != "" {
-		return nil
-	}
-	body := files[name]
-	for _, match := range relativeImport.FindAllStringSubmatch(body, -1) {
-		if _, found := files[match[2]]; !found {
-			return fmt.Errorf("assets: %s imports %s, which is not there", name, match[2])
-		}
-		if err := a.add(files, match[2]); err != nil {
-			return err
-		}
-		body = strings.ReplaceAll(body, match[0], match[1]+`"./`+a.names[match[2]]+`"`)
-	}
-	sum := sha256.Sum256([]byte(body))
-	extension := path.Ext(name)
-	hashed := strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(sum[:6]) + extension
-	document, err := page.NewDocument(mime.TypeByExtension(extension), "", []byte(body))
-	if err != nil {
-		return err
-	}
-	a.names[name], a.documents[hashed] = hashed, document
-	return nil
-}
-
-// url returns the address of a file, e.g. "/static/site.0123456789ab.css".
+// url returns the address of a file, e.g. "/static/0123456789ab/site.css".
 func (a *assets) url(name string) (string, error) {
-	if a.names[name] == "" {
+	if a.documents[name] == nil {
 		return "", fmt.Errorf("no asset %q", name)
 	}
-	return "/static/" + a.names[name], nil
+	return "/static/" + a.version + "/" + name, nil
+}
+
+// send answers GET /static/:version/:name. A page that another version of the
+// service has sent still finds its files, as they are here, and asks again next time.
+func (a *assets) send(c *fiber.Ctx) error {
+	document := a.documents[c.Params("name")]
+	if document == nil {
+		return errs.ErrNotFound
+	}
+	if c.Params("version") != a.version {
+		return document.Send(c, "no-cache")
+	}
+	return document.Send(c, "public, max-age=31536000, immutable")
 }

@@ -46,7 +46,7 @@ func Register(app *fiber.App, options Options) error {
 	app.Get("/me/bookings", s.page(s.myBookings))
 	app.Get("/login", s.page(s.login))
 	app.Get("/signup", s.page(s.signup))
-	app.Get("/static/:name", s.static)
+	app.Get("/static/:version/:name", s.assets.send)
 	return nil
 }
 
@@ -208,12 +208,4 @@ func queryWithoutLanguage(c *fiber.Ctx) string {
 		}
 	}
 	return strings.Join(kept, "&")
-}
-
-func (s *site) static(c *fiber.Ctx) error {
-	document := s.assets.documents[c.Params("name")]
-	if document == nil {
-		return errs.ErrNotFound
-	}
-	return document.Send(c, "public, max-age=31536000, immutable")
 }

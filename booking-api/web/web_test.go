@@ -157,41 +157,6 @@ func TestEveryTextThatPagesNameExists(t *testing.T) {
 	}
 }
 
-func TestStaticFilesKeepForEver(t *testing.T) {
-	t.Parallel()
-	app := newApp(t, fakeSource{})
-	_, page, _ := get(t, app, "/sales/queued/seats", "ko")
-	seen := map[string]bool{}
-	queue := regexp.MustCompile(`/static/[a-z.0-9]+`).FindAllString(page, -1)
-	for len(queue) > 0 {
-		path := queue[0]
-		queue = queue[1:]
-		if seen[path] {
-			continue
-		}
-		seen[path] = true
-		status, body, header := get(t, app, path, "")
-		if status != fiber.StatusOK || !strings.Contains(header("Cache-Control"), "immutable") {
-			t.Errorf("%s: %d, %q", path, status, header("Cache-Control"))
-		}
-		for _, match := range regexp.MustCompile(`"\./([a-z.0-9]+\.js)"`).FindAllStringSubmatch(body, -1) {
-			queue = append(queue, "/static/"+match[1])
-		}
-	}
-	for _, name := range []string{"seatmap.", "mapview.", "session.", "site."} {
-		found := false
-		for path := range seen {
-			found = found || strings.HasPrefix(path, "/static/"+name)
-		}
-		if !found {
-			t.Errorf("the seats page does not reach %s*", name)
-		}
-	}
-	if status, _, _ := get(t, app, "/static/site.css", ""); status != fiber.StatusNotFound {
-		t.Errorf("a file without its hash: %d, want 404", status)
-	}
-}
-
 func TestErrorPages(t *testing.T) {
 	t.Parallel()
 	status, body, _ := get(t, newApp(t, fakeSource{}), "/performances/none", "en")

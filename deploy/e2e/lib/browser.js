@@ -39,11 +39,28 @@ export async function open(browser, { size = "phone", language = "ko", colour = 
   page.setDefaultTimeout(10_000);
   /** @type {string[]} */
   const faults = [];
+  collectFaults(page, faults);
+  return { context, page, faults };
+}
+
+/**
+ * Notes what no page may ever do: throw, break its policy, log an error, name a
+ * file that is not there. What the API answers (/v1/) is each test's own affair, and
+ * so is a page that a test goes to although it is missing.
+ * @param {import("playwright-core").Page} page
+ * @param {string[]} faults
+ */
+function collectFaults(page, faults) {
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("console", (message) => {
-    if (message.type() === "error" && /Content Security Policy|TypeError|SyntaxError/.test(message.text())) faults.push(message.text());
+    const { url } = message.location();
+    const ofTest = message.text().startsWith("Failed to load resource") && (new URL(url || "about:blank").pathname.startsWith("/v1/") || url === page.url());
+    if (message.type() === "error" && !ofTest) faults.push(`${message.text()} ${url}`);
   });
-  return { context, page, faults };
+  page.on("response", (response) => {
+    const { pathname } = new URL(response.url());
+    if (response.status() >= 400 && !pathname.startsWith("/v1/") && !response.request().isNavigationRequest()) faults.push(`${response.status()} ${pathname}`);
+  });
 }
 
 /**

@@ -16,8 +16,8 @@ export let pages;
 let stop = () => {};
 
 export async function raise() {
-  const [server, started] = await Promise.all([startPages(), launch()]);
-  browser = started;
+  browser = await launch();
+  const server = await startPages();
   pages = server.url;
   stop = server.stop;
 }

@@ -279,7 +279,8 @@ const actions = {
 let audio = null;
 
 function attract() {
-  navigator.vibrate?.([180, 90, 180]);
+  // Refused, and logged as an error, before the fan has touched the page.
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([180, 90, 180]);
   chime(0.18);
   element("go").focus({ preventScroll: true });
 }

@@ -103,10 +103,12 @@ func (m *Messages) Text(language, key string, values ...any) string {
 	if !found {
 		return key
 	}
+	pairs := make([]string, 0, len(values))
 	for i := 0; i+1 < len(values); i += 2 {
-		text = strings.ReplaceAll(text, fmt.Sprintf("{%v}", values[i]), fmt.Sprint(values[i+1]))
+		pairs = append(pairs, fmt.Sprintf("{%v}", values[i]), fmt.Sprint(values[i+1]))
 	}
-	return text
+	// All at once: a value that looks like a placeholder, such as a title, stays as it is.
+	return strings.NewReplacer(pairs...).Replace(text)
 }
 
 // Choose returns the language of a request: ?lang= if it is one of ours (then

@@ -51,6 +51,9 @@ func TestTextFillsPlaceholders(t *testing.T) {
 	if got := m.Text("ko", "a", "n", 3, "m", "7"); got != "3명, 7분" {
 		t.Errorf("got %q", got)
 	}
+	if got := m.Text("ko", "a", "n", "{m}", "m", 7); got != "{m}명, 7분" {
+		t.Errorf("a value was read as a placeholder: %q", got)
+	}
 	if got := m.Text("ko", "unknown"); got != "unknown" {
 		t.Errorf("unknown key: %q", got)
 	}

@@ -140,6 +140,19 @@ function steps() {
     await context.close();
   });
 
+  test("every page shows who is logged in", async () => {
+    const { context, page, faults } = await opened(kind, seatAnswers);
+    await page.goto(`${pages}/me/bookings`);
+    await page.locator("#logout").waitFor();
+    for (const path of ["/", "/performances/PF0", "/sales/queued/seats", "/bookings/bkg-1/pay", "/me/bookings", "/login", "/signup"]) {
+      await page.goto(pages + path);
+      await page.locator("#logout").waitFor();
+      assert.equal(await page.locator("#login-link").isVisible(), false, path);
+    }
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
   test("log-in never leaves the site", async () => {
     const { context, page } = await opened(kind, { "POST /v1/auth/login": [200, { access_token: "x.e30.x", expires_in: 900 }] }, false);
     await page.goto(`${pages}/login?next=//elsewhere.test/`);
