@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/fairgate/fairgate/shared/errs"
@@ -39,42 +42,102 @@ func hasNUL(text []byte) bool {
 	}
 }
 
-// DecodeJSON reads body into v, strictly. An empty body equals {}. Errors:
-// errs.ErrMalformedJSON for what is not one JSON value, errs.ErrValidationFailed
-// with the field for unknown fields and wrong types; those of CheckText.
+// DecodeJSON reads body, made canonical, into the struct that v points to, strictly. An
+// empty body equals {}. Errors: those of CanonicalJSON; errs.ErrValidationFailed with the
+// field for unknown members, also such as differ in their case only, and wrong types.
 func DecodeJSON(body []byte, v any) error {
-	if len(bytes.TrimSpace(body)) == 0 {
-		body = []byte("{}")
-	}
-	if err := CheckText(body); err != nil {
+	body, err := CanonicalJSON(body)
+	if err != nil {
 		return err
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil || members == nil {
+		return errs.ErrValidationFailed.WithField("body", "must be an object")
+	}
+	for name := range members {
+		if !hasMember(reflect.TypeOf(v).Elem(), name) {
+			return errs.ErrValidationFailed.WithField("body."+name, "is not known here")
+		}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(v); err != nil {
-		return decodeError(err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errs.ErrMalformedJSON
+		location, message := ExplainJSON(err, members)
+		return errs.ErrValidationFailed.WithField(location, message).Because(err)
 	}
 	return nil
 }
 
-func decodeError(err error) error {
+// NullMembers returns the names of a canonical object's members that are null.
+func NullMembers(body []byte) []string {
+	var members map[string]*json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return nil
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if members[name] == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// hasMember reports whether encoding/json reads a member of exactly this name into t.
+func hasMember(t reflect.Type, name string) bool {
+	for i := range t.NumField() {
+		tagged, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if tagged == name || tagged == "" && t.Field(i).Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// ExplainJSON says where and why encoding/json could not read canonical JSON into a Go
+// value, in words for callers, who know no Go. members are those of the body; they help
+// to find the place.
+func ExplainJSON(err error, members map[string]json.RawMessage) (location, message string) {
 	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
-		location := "body"
+	var wrongTime *time.ParseError
+	switch {
+	case errors.As(err, &wrongType):
+		location = "body"
 		if wrongType.Field != "" {
 			location += "." + wrongType.Field
 		}
-		return errs.ErrValidationFailed.WithField(location, "must not be a "+wrongType.Value)
-	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return errs.ErrMalformedJSON.Because(err)
+		return location, "must be " + wanted(wrongType.Type)
+	case errors.As(err, &wrongTime):
+		for name, raw := range members {
+			if string(raw) == strings.Trim(wrongTime.Value, `"`) || string(raw) == `"`+strings.Trim(wrongTime.Value, `"`)+`"` {
+				return "body." + name, wantedTime
+			}
+		}
+		return "body", "has a time that is none; " + wantedTime
 	}
 	if name, ok := strings.CutPrefix(err.Error(), `json: unknown field "`); ok {
-		return errs.ErrValidationFailed.WithField("body."+strings.TrimSuffix(name, `"`), "is not known here")
+		return "body." + strings.TrimSuffix(name, `"`), "is not known here"
 	}
-	return errs.ErrValidationFailed.WithField("body", "cannot be read as what is asked for").Because(err)
+	return "body", "cannot be read as what is asked for"
+}
+
+const wantedTime = "must be a time such as 2026-12-12T18:00:00Z"
+
+// wanted says what a Go type is called in JSON.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number, not below 0"
+	}
+	return "an object"
 }

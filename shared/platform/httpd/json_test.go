@@ -22,7 +22,9 @@ func TestDecodeJSONIsStrict(t *testing.T) {
 		`{"m":1}`:              {"validation_failed", "body.m"},
 		`[]`:                   {"validation_failed", "body"},
 		`{"inner":{"x":true}}`: {"validation_failed", "body.inner.x"},
-		`{"at":"tomorrow"}`:    {"validation_failed", "body"},
+		`{"at":"tomorrow"}`:    {"validation_failed", "body.at"},
+		`{"N":1}`:              {"validation_failed", "body.N"},
+		`null`:                 {"validation_failed", "body"},
 	} {
 		var v struct {
 			N     int       `json:"n"`

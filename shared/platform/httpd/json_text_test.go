@@ -17,7 +17,9 @@ func TestTextThatNoDatabaseKeepsIsRefused(t *testing.T) {
 		`{"a":"한글 \u0001"}`:     "",
 		`{"a":"\\u0000\u0000"}`: "validation_failed",
 	} {
-		var into struct{ A string }
+		var into struct {
+			A string `json:"a"`
+		}
 		err := DecodeJSON([]byte(body), &into)
 		var problem *errs.Error
 		if errors.As(err, &problem); code == "" && err != nil || code != "" && (problem == nil || problem.Code != code) {

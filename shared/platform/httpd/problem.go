@@ -104,6 +104,8 @@ func routerError(err *fiber.Error) (*errs.Error, int) {
 		return errs.New(errs.Malformed, "method_not_allowed", "This address does not take that method."), err.Code
 	case http.StatusRequestEntityTooLarge:
 		return errs.New(errs.Malformed, "body_too_large", "The body is larger than this address takes."), err.Code
+	case http.StatusUnsupportedMediaType:
+		return errs.New(errs.Malformed, "unsupported_media_type", "Send application/json in UTF-8."), err.Code
 	case http.StatusRequestHeaderFieldsTooLarge:
 		return errs.New(errs.Malformed, "headers_too_large", "The headers are larger than this server takes."), err.Code
 	case http.StatusRequestTimeout:
