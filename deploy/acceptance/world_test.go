@@ -14,18 +14,34 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/fairgate/fairgate/deploy/contract"
 )
 
 const password = "Fairgate-dev-1" // of the seeded and of bulk accounts
 
-// TestMain lets more tests wait at once than there are cores.
+// TestMain lets more tests wait at once than there are cores. After the last one it
+// fails if anything was answered that /openapi.json does not say.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "24"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	var err error
+	if recorder, err = contract.NewRecorder(os.Getenv("FAIRGATE_URL"), client.Transport); err != nil {
+		panic(err)
+	}
+	client.Transport = recorder
+	code := m.Run()
+	if report := recorder.Report(); report != "" {
+		fmt.Fprint(os.Stderr, "\n--- FAIL: ", report)
+		code = 1
+	}
+	os.Exit(code)
 }
+
+// recorder compares every answer with the document.
+var recorder *contract.Recorder
 
 type addresses struct{ url, sim, catcher string }
 

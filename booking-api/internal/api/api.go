@@ -17,7 +17,9 @@ import (
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/clock"
+	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/notify"
+	"github.com/fairgate/fairgate/shared/platform/apidoc"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/jwks"
 	"github.com/fairgate/fairgate/shared/queue"
@@ -105,7 +107,11 @@ func Register(app *fiber.App, o Options) *huma.OpenAPI {
 		a.developmentRoutes()
 	}
 	a.describeStreams()
-	return a.huma.OpenAPI()
+	document := &documented{of: a.huma.OpenAPI()}
+	for _, path := range apidoc.Paths() {
+		app.Get(path, document.serve)
+	}
+	return document.of
 }
 
 const maxBody = 64 << 10 // bytes
@@ -121,8 +127,10 @@ func (a *api) keys(c *fiber.Ctx) error {
 func document() huma.Config {
 	config := huma.DefaultConfig("Fairgate booking API", "1.0.0")
 	config.Info.Description = "Accounts, the catalogue, seats, bookings and payments. Errors are problem+json with a stable `code`."
-	config.CreateHooks = nil // no $schema members in answers
-	config.DocsPath, config.SchemasPath = "", ""
+	config.CreateHooks = nil                                             // no $schema members in answers
+	config.DocsPath, config.SchemasPath, config.OpenAPIPath = "", "", "" // served by documented
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decode}
+	config.Formats = map[string]huma.Format{jsonType: format, "json": format} // the latter for application/…+json
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"account": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of POST /v1/auth/login."},
 		"refresh": {Type: "apiKey", In: "cookie", Name: refreshCookie, Description: "The refresh token of a log-in."},
@@ -138,7 +146,9 @@ func document() huma.Config {
 // route is one operation; what it needs beside an account is in its middlewares.
 type route struct {
 	huma.Operation
-	account bool // needs an access token
+	account bool          // needs an access token
+	tagged  bool          // its answer gets an ETag
+	fails   []*errs.Error // how it may end, beside what documented adds to all of its kind
 }
 
 // add registers a route: strings of the request are copied, because Fiber reuses
@@ -148,9 +158,12 @@ func add[I, O any](a *api, r route, handle func(ctx context.Context, in *I) (*O,
 	if r.account {
 		before = append(before, a.requireAccount)
 		r.Security = append([]map[string][]string{{"account": {}}}, r.Security...)
-		r.Errors = append(r.Errors, 401)
 	}
-	r.Middlewares = append(append(before, r.Middlewares...), a.requireText)
+	if r.tagged {
+		before = append(before, a.tag)
+	}
+	r.Middlewares = append(append(before, r.Middlewares...), a.requireReadable)
+	r.describe()
 	huma.Register(a.huma, r.Operation, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/errs"
 )
 
 // Account is an account as its owner sees it.
@@ -67,25 +68,23 @@ func (a *api) authRoutes() {
 	add(a, route{Operation: huma.Operation{
 		OperationID: "sign-up", Method: http.MethodPost, Path: "/v1/auth/signup", Tags: []string{"accounts"},
 		Summary: "Sign up", Description: "Makes a fan's account; the role is never taken from the caller. 409 `email_taken`. 600 a minute from one address.",
-		DefaultStatus: http.StatusCreated, Errors: []int{409, 429},
-	}}, a.signUp)
+		DefaultStatus: http.StatusCreated,
+	}, fails: []*errs.Error{account.ErrEmailTaken, errs.ErrRateLimited}}, a.signUp)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "log-in", Method: http.MethodPost, Path: "/v1/auth/login", Tags: []string{"accounts"},
 		Summary: "Log in", Description: "Answers with an access token of 15 minutes and sets the cookie `refresh_token`. " +
 			"401 `invalid_credentials`, alike whether the e-mail is known or not. 10 failures a minute and account.",
-		Errors: []int{401, 429},
-	}}, a.logIn)
+	}, fails: []*errs.Error{account.ErrInvalidCredentials, errs.ErrRateLimited}}, a.logIn)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh", Tags: []string{"accounts"},
 		Summary: "Renew the access token", Description: "Exchanges the cookie `refresh_token` for the next one and a new access token. " +
 			"Using a spent one again revokes all tokens of the log-in. 401 `refresh_token_invalid`.",
-		Security: []map[string][]string{{"refresh": {}}}, Errors: []int{401, 403},
-		Middlewares: huma.Middlewares{a.requireSameSite},
-	}}, a.refresh)
+		Security: []map[string][]string{{"refresh": {}}}, Middlewares: huma.Middlewares{a.requireSameSite},
+	}, fails: []*errs.Error{account.ErrRefreshInvalid}}, a.refresh)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "log-out", Method: http.MethodPost, Path: "/v1/auth/logout", Tags: []string{"accounts"},
 		Summary: "Log out", Description: "Revokes all refresh tokens of the log-in that the cookie belongs to. 204 also when there is none.",
-		Security: []map[string][]string{{"refresh": {}}}, Errors: []int{403}, DefaultStatus: http.StatusNoContent,
+		Security: []map[string][]string{{"refresh": {}}}, DefaultStatus: http.StatusNoContent,
 		Middlewares: huma.Middlewares{a.requireSameSite},
 	}}, a.logOut)
 }
@@ -165,18 +164,18 @@ type deleteMeInput struct {
 func (a *api) meRoutes() {
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "get-me", Method: http.MethodGet, Path: "/v1/me", Tags: []string{"accounts"},
-		Summary: "My profile", Description: "The account of the access token.", Errors: []int{401},
+		Summary: "My profile", Description: "The account of the access token.",
 	}}, a.me)
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "change-me", Method: http.MethodPatch, Path: "/v1/me", Tags: []string{"accounts"},
-		Summary: "Change my profile", Description: "Absent members stay as they are.", Errors: []int{401},
+		Summary: "Change my profile", Description: "Absent members stay as they are; null is refused.",
 	}}, a.changeMe)
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "delete-me", Method: http.MethodDelete, Path: "/v1/me", Tags: []string{"accounts"},
 		Summary: "Delete my account", Description: "Asks for the password (403 `wrong_password`). Name and e-mail are erased, all log-ins end; " +
 			"bookings stay with the account's id.",
-		Errors: []int{401, 403, 429}, DefaultStatus: http.StatusNoContent,
-	}}, a.deleteMe)
+		DefaultStatus: http.StatusNoContent,
+	}, fails: []*errs.Error{account.ErrWrongPassword, errs.ErrRateLimited}}, a.deleteMe)
 }
 
 func (a *api) me(ctx context.Context, _ *struct{}) (*accountOutput, error) {

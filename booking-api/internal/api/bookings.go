@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/money"
 )
 
@@ -125,29 +126,30 @@ type ticketsOutput struct {
 }
 
 func (a *api) bookingRoutes() {
-	operation := func(id, method, path, summary, description string, errors ...int) huma.Operation {
-		return huma.Operation{
+	operation := func(id, method, path, summary, description string, fails ...*errs.Error) route {
+		return route{account: true, fails: fails, Operation: huma.Operation{
 			OperationID: id, Method: method, Path: path, Tags: []string{"bookings"},
-			Summary: summary, Description: description, Errors: errors,
-		}
+			Summary: summary, Description: description,
+		}}
 	}
 	create := operation("create-booking", http.MethodPost, "/v1/bookings", "Book a hold",
 		"Turns a hold into a booking that is to be paid before `pay_before`. 410 `hold_expired`; 409 `seat_taken`, `seat_limit`, "+
-			"`hold_already_booked`; 403 `pass_required`, `pass_invalid`.", 400, 403, 404, 409, 410)
+			"`hold_already_booked`; 403 `pass_required`, `pass_invalid`.", booking.ErrHoldNotFound, booking.ErrHoldExpired, booking.ErrSeatTaken, booking.ErrSeatLimit, booking.ErrHoldUsed, booking.ErrSaleClosed)
 	create.DefaultStatus = http.StatusCreated
 	create.Security = []map[string][]string{{"account": {}, "pass": {}}}
 	create.Middlewares = huma.Middlewares{a.passForHold, a.requireKey}
-	add(a, route{account: true, Operation: create}, a.createBooking)
-	add(a, route{account: true, Operation: operation("list-bookings", http.MethodGet, "/v1/bookings",
-		"My bookings", "Newest first.", 400)}, a.bookings)
-	add(a, route{account: true, Operation: operation("get-booking", http.MethodGet, "/v1/bookings/{id}",
-		"A booking of mine", "Others get 404.", 404)}, a.booking)
+	add(a, create, a.createBooking)
+	add(a, operation("list-bookings", http.MethodGet, "/v1/bookings",
+		"My bookings", "Newest first."), a.bookings)
+	add(a, operation("get-booking", http.MethodGet, "/v1/bookings/{id}",
+		"A booking of mine", "Others get 404.", booking.ErrBookingNotFound), a.booking)
 	cancel := operation("cancel-booking", http.MethodPost, "/v1/bookings/{id}/cancel", "Cancel a booking of mine",
-		"200 when it is cancelled at once (unpaid), 202 while the money is on its way back. 409 `not_cancellable`.", 400, 404, 409)
+		"200 when it is cancelled at once (unpaid), 202 while the money is on its way back. 409 `not_cancellable`.", booking.ErrBookingNotFound, booking.ErrNotCancellable)
+	cancel.Responses = map[string]*huma.Response{"202": a.jsonResponse("The money is on its way back.", Booking{})}
 	cancel.Middlewares = huma.Middlewares{a.requireKey}
-	add(a, route{account: true, Operation: cancel}, a.cancelBooking)
-	add(a, route{account: true, Operation: operation("list-tickets", http.MethodGet, "/v1/bookings/{id}/tickets",
-		"The tickets of a booking of mine", "Empty until they are issued, moments after it is confirmed.", 404)}, a.tickets)
+	add(a, cancel, a.cancelBooking)
+	add(a, operation("list-tickets", http.MethodGet, "/v1/bookings/{id}/tickets",
+		"The tickets of a booking of mine", "Empty until they are issued, moments after it is confirmed.", booking.ErrBookingNotFound), a.tickets)
 }
 
 func (a *api) createBooking(ctx context.Context, in *createBookingInput) (*bookingOutput, error) {

@@ -127,20 +127,20 @@ type performancesInput struct {
 }
 
 func (a *api) catalogueRoutes() {
-	read := func(id, path, summary, description string, errors ...int) route {
-		return route{Operation: huma.Operation{
+	read := func(id, path, summary, description string, fails ...*errs.Error) route {
+		return route{tagged: true, fails: fails, Operation: huma.Operation{
 			OperationID: id, Method: http.MethodGet, Path: path, Tags: []string{"catalogue"},
-			Summary: summary, Description: description, Errors: append(errors, 400), Middlewares: huma.Middlewares{a.tag},
+			Summary: summary, Description: description,
 		}}
 	}
 	add(a, read("list-venues", "/v1/venues", "Venues", "By name; by distance with `near`."), a.venues)
-	add(a, read("get-venue", "/v1/venues/{id}", "A venue", "With its halls.", 404), a.venue)
+	add(a, read("get-venue", "/v1/venues/{id}", "A venue", "With its halls.", catalogue.ErrVenueNotFound), a.venue)
 	add(a, read("list-performers", "/v1/performers", "Performers", "By name."), a.performers)
-	add(a, read("get-performer", "/v1/performers/{id}", "A performer", "Their performances: `GET /v1/performances?performer=`.", 404), a.performer)
+	add(a, read("get-performer", "/v1/performers/{id}", "A performer", "Their performances: `GET /v1/performances?performer=`.", catalogue.ErrPerformerNotFound), a.performer)
 	add(a, read("list-performances", "/v1/performances", "Performances", "By first day, title or distance, filtered."), a.performances)
-	add(a, read("get-performance", "/v1/performances/{id}", "A performance", "With its cast.", 404), a.performance)
-	add(a, read("list-showtimes", "/v1/performances/{id}/showtimes", "A performance's showtimes", "By time, with the sale each belongs to.", 404), a.showtimes)
-	add(a, read("get-sale", "/v1/sales/{id}", "A sale", "Its window, its line and its state: `scheduled`, `open`, `sold_out` or `closed`.", 404), a.sale)
+	add(a, read("get-performance", "/v1/performances/{id}", "A performance", "With its cast.", catalogue.ErrPerformanceNotFound), a.performance)
+	add(a, read("list-showtimes", "/v1/performances/{id}/showtimes", "A performance's showtimes", "By time, with the sale each belongs to.", catalogue.ErrPerformanceNotFound), a.showtimes)
+	add(a, read("get-sale", "/v1/sales/{id}", "A sale", "Its window, its line and its state: `scheduled`, `open`, `sold_out` or `closed`.", catalogue.ErrSaleNotFound), a.sale)
 }
 
 func (a *api) venues(ctx context.Context, in *venuesInput) (*cached[listBody[Venue]], error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/account"
 	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/ident"
 	"github.com/fairgate/fairgate/shared/money"
 	"github.com/fairgate/fairgate/shared/queue"
@@ -66,13 +67,13 @@ func (a *api) developmentRoutes() {
 		OperationID: "create-development-accounts", Method: http.MethodPost, Path: "/v1/dev/accounts", Tags: []string{"development"},
 		Summary: "Make many accounts", Description: "For load runs, only where ENV is development or test. They share one password; each comes with an access token. " +
 			"409 `email_taken` when the prefix was used before.",
-		DefaultStatus: http.StatusCreated, Errors: []int{409},
-	}}, a.createDevAccounts)
+		DefaultStatus: http.StatusCreated,
+	}, fails: []*errs.Error{account.ErrEmailTaken}}, a.createDevAccounts)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "create-development-sale", Method: http.MethodPost, Path: "/v1/dev/sales", Tags: []string{"development"},
 		Summary: "Make a sale with its own hall", Description: "For load runs, only where ENV is development or test. One showtime, open at once; " +
 			"a queued sale's line opens when the worker has seen it, within a second or two.",
-		DefaultStatus: http.StatusCreated, Errors: []int{400},
+		DefaultStatus: http.StatusCreated,
 	}}, a.createDevSale)
 }
 

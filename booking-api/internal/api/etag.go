@@ -5,11 +5,12 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
 // tag gives a read an ETag of its body, and answers 304 to whoever has it already.
@@ -23,21 +24,10 @@ func (a *api) tag(ctx huma.Context, next func(huma.Context)) {
 	sum := sha256.Sum256(response.Body())
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	c.Set(fiber.HeaderETag, tag)
-	if matches(c.Get(fiber.HeaderIfNoneMatch), tag) {
+	if httpd.MatchesTag(c.Get(fiber.HeaderIfNoneMatch), tag) {
 		response.ResetBody()
 		c.Status(http.StatusNotModified)
 	}
-}
-
-// matches reports whether an If-None-Match header names tag.
-func matches(header, tag string) bool {
-	for part := range strings.SplitSeq(header, ",") {
-		part = strings.TrimPrefix(strings.TrimSpace(part), "W/")
-		if part == tag || part == "*" {
-			return true
-		}
-	}
-	return false
 }
 
 // positive reads a whole number above 0.

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/money"
 	"github.com/fairgate/fairgate/shared/queue"
@@ -60,18 +61,20 @@ func (a *api) holdRoutes(app *fiber.App) {
 		OperationID: "create-hold", Method: http.MethodPost, Path: "/v1/showtimes/{id}/holds", Tags: []string{"seats"},
 		Summary: "Hold seats", Description: "Reserves the seats for minutes, all or none. 409 `seat_taken` with `conflicts`, `seat_limit`; " +
 			"403 `pass_required`, `pass_invalid`; 422 `unknown_seat`, `validation_failed`; 409 `sale_not_open`, `sale_closed`.",
-		DefaultStatus: http.StatusCreated, Errors: []int{400, 403, 404, 409, 410}, Security: pass,
-		Middlewares: huma.Middlewares{a.passForShowtime, a.requireKey},
+		DefaultStatus: http.StatusCreated, Security: pass, Middlewares: huma.Middlewares{a.passForShowtime, a.requireKey},
+	}, fails: []*errs.Error{
+		catalogue.ErrShowtimeNotFound, booking.ErrSeatTaken, booking.ErrSeatLimit, booking.ErrUnknownSeat,
+		booking.ErrSaleNotOpen, booking.ErrSaleClosed, booking.ErrHoldExpired,
 	}}, a.createHold)
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "get-hold", Method: http.MethodGet, Path: "/v1/holds/{id}", Tags: []string{"seats"},
-		Summary: "A hold of mine", Description: "Others get 404; 410 `hold_expired` once it has lapsed.", Errors: []int{404, 410},
-	}}, a.hold)
+		Summary: "A hold of mine", Description: "Others get 404; 410 `hold_expired` once it has lapsed.",
+	}, fails: []*errs.Error{booking.ErrHoldNotFound, booking.ErrHoldExpired}}, a.hold)
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "release-hold", Method: http.MethodDelete, Path: "/v1/holds/{id}", Tags: []string{"seats"},
-		Summary: "Release a hold of mine", Description: "The seats are free at once.", Errors: []int{404},
+		Summary: "Release a hold of mine", Description: "The seats are free at once.",
 		DefaultStatus: http.StatusNoContent,
-	}}, a.releaseHold)
+	}, fails: []*errs.Error{booking.ErrHoldNotFound}}, a.releaseHold)
 }
 
 // passForShowtime checks the pass for the sale of the showtime in the path.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/notify"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
@@ -45,7 +48,7 @@ type notificationsOutput struct {
 func (a *api) notificationRoutes(app *fiber.App) {
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "list-notifications", Method: http.MethodGet, Path: "/v1/me/notifications", Tags: []string{"notifications"},
-		Summary: "My notifications", Description: "Newest first.", Errors: []int{400},
+		Summary: "My notifications", Description: "Newest first.",
 	}}, a.notifications)
 	app.Get("/v1/me/notifications/events", a.notificationEvents)
 }
@@ -180,12 +183,13 @@ func (a *api) describeStreams() {
 	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}}
 	since := &huma.Param{Name: "since", In: "query", Description: "Stands in for Last-Event-ID on a first call.", Schema: &huma.Schema{Type: huma.TypeString}}
 	last := &huma.Param{Name: "Last-Event-ID", In: "header", Schema: &huma.Schema{Type: huma.TypeString}}
-	stream := func(description, example string) map[string]*huma.Response {
-		return map[string]*huma.Response{
-			"200":     {Description: description, Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}, Example: example}}},
-			"204":     {Description: "Too many streams, or the server is stopping: poll instead."},
-			"default": {Description: "Problem", Content: map[string]*huma.MediaType{httpd.ContentTypeProblem: {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}}},
-		}
+	stream := func(description, example string, fails ...*errs.Error) map[string]*huma.Response {
+		responses := refusals(fails)
+		maps.Copy(responses, map[string]*huma.Response{
+			"200": {Description: description, Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}, Example: example}}},
+			"204": {Description: "Too many streams, or the server is stopping: poll instead."},
+		})
+		return responses
 	}
 	document := a.huma.OpenAPI()
 	document.AddOperation(&huma.Operation{
@@ -193,7 +197,7 @@ func (a *api) describeStreams() {
 		Summary: "Seats as they change", Description: "Server-sent events, at most four a second: `delta` with `changes: [[index, state], …]`, or " +
 			"`snapshot` like the availability itself when the gap is too large. Both are absolute; the id is the version.",
 		Parameters: []*huma.Param{id, last, since},
-		Responses:  stream("Events.", "id: 1763650000123\nevent: delta\ndata: {\"version\":1763650000123,\"remaining\":14208,\"changes\":[[12,1],[13,1]]}\n\n"),
+		Responses:  stream("Events.", "id: 1763650000123\nevent: delta\ndata: {\"version\":1763650000123,\"remaining\":14208,\"changes\":[[12,1],[13,1]]}\n\n", catalogue.ErrShowtimeNotFound, catalogue.ErrHallNotFound),
 	})
 	document.AddOperation(&huma.Operation{
 		OperationID: "stream-notifications", Method: http.MethodGet, Path: "/v1/me/notifications/events", Tags: []string{"notifications"},

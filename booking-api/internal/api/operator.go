@@ -29,10 +29,10 @@ type refundDecisionOutput struct {
 
 func (a *api) operatorRoutes() {
 	decision := func(id, path, summary, description string) route {
-		return route{account: true, Operation: huma.Operation{
+		return route{account: true, fails: []*errs.Error{booking.ErrRefundNotFound, booking.ErrRefundNotRejected}, Operation: huma.Operation{
 			OperationID: id, Method: http.MethodPost, Path: path, Tags: []string{"operators"}, Summary: summary,
 			Description: description + " Only for administrators. 404 `refund_not_found`, 409 `refund_not_rejected`.",
-			Errors:      []int{403, 404, 409}, Middlewares: huma.Middlewares{a.requireAdmin},
+			Middlewares: huma.Middlewares{a.requireAdmin},
 		}}
 	}
 	add(a, decision("retry-refund", "/v1/admin/refunds/{id}/retry", "Send a rejected refund again",

@@ -43,18 +43,21 @@ type confirmOutput struct {
 }
 
 func (a *api) paymentRoutes() {
-	add(a, route{account: true, Operation: huma.Operation{
+	waiting := a.jsonResponse("Still confirming.", Confirmation{})
+	waiting.Headers = map[string]*huma.Param{"Preference-Applied": {Description: "wait=N, if it was waited.", Schema: &huma.Schema{Type: huma.TypeString}}}
+	fails := []*errs.Error{booking.ErrBookingNotFound, booking.ErrAmountMismatch, booking.ErrNotPayable}
+	add(a, route{account: true, fails: fails, Operation: huma.Operation{
 		OperationID: "confirm-payment", Method: http.MethodPost, Path: "/v1/payments/confirm", Tags: []string{"payments"},
 		Summary: "Confirm a payment", Description: "Takes what the payment window returned. 200 when the outcome is final (a refusal is 200 with " +
 			"`payment_state: failed`), 202 while `confirming`. Checked in this order: 404 not yours, 409 `amount_mismatch`, 409 `booking_not_payable`. " +
 			"Asks for no entry pass: captured money must not be refused.",
-		Errors: []int{400, 404, 409}, Middlewares: huma.Middlewares{a.requireKey},
-		Responses: map[string]*huma.Response{"202": a.jsonResponse("Still confirming.", Confirmation{})},
+		Middlewares: huma.Middlewares{a.requireKey},
+		Responses:   map[string]*huma.Response{"202": waiting},
 	}}, a.confirm)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "toss-webhook", Method: http.MethodPost, Path: "/v1/webhooks/toss", Tags: []string{"payments"},
 		Summary: "Toss Payments webhook", Description: "Unsigned, so only a hint: it is stored, and the provider is asked soon.",
-		Errors: []int{400}, SkipValidateBody: true,
+		SkipValidateBody: true,
 	}}, a.webhook)
 }
 

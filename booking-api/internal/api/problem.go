@@ -66,6 +66,7 @@ var problemsOnce sync.Once
 // the whole process, and all APIs in it want the same.
 func useProblems() {
 	problemsOnce.Do(func() {
+		huma.ValidateStrictCasing = true // a member called Amount is not amount, whatever the decoder thinks
 		huma.NewErrorWithContext = func(_ huma.Context, status int, message string, details ...error) huma.StatusError {
 			return humaProblem(status, message, details)
 		}
@@ -83,10 +84,6 @@ func humaProblem(status int, message string, details []error) *Problem {
 		return newProblem(fields(details), status)
 	case http.StatusRequestEntityTooLarge:
 		return newProblem(errs.New(errs.Malformed, "body_too_large", "The body is larger than this address takes."), status)
-	case http.StatusUnsupportedMediaType:
-		return newProblem(errs.New(errs.Malformed, "unsupported_media_type", "Send application/json."), status)
-	case http.StatusNotAcceptable:
-		return newProblem(errs.New(errs.Malformed, "not_acceptable", "The answer is application/json."), status)
 	case 0: // huma asks for an empty one to see its schema
 		return &Problem{}
 	}

@@ -72,15 +72,23 @@ func eventSession(s *queue.Session) *event.Session {
 // method of that name.
 type humaContext = huma.Context
 
-// copied is a request whose strings stay as they are after the answer. An absent
-// body equals {}.
+// copied is a request whose strings stay as they are after the answer. Its body is
+// canonical JSON; an absent one equals {}.
 type copied struct{ humaContext }
 
-func (c copied) Unwrap() huma.Context      { return c.humaContext }
-func (c copied) Param(name string) string  { return strings.Clone(c.humaContext.Param(name)) }
-func (c copied) Query(name string) string  { return strings.Clone(c.humaContext.Query(name)) }
-func (c copied) Header(name string) string { return strings.Clone(c.humaContext.Header(name)) }
-func (c copied) BodyReader() io.Reader     { return bytes.NewReader(bodyOf(c.humaContext)) }
+func (c copied) Unwrap() huma.Context     { return c.humaContext }
+func (c copied) Param(name string) string { return strings.Clone(c.humaContext.Param(name)) }
+func (c copied) Query(name string) string { return strings.Clone(c.humaContext.Query(name)) }
+func (c copied) BodyReader() io.Reader    { return bytes.NewReader(bodyOf(c.humaContext)) }
+
+// Header hides from huma which media types are named: it knows them in lower case only.
+// requireReadable has seen to what is sent, and every answer is JSON.
+func (c copied) Header(name string) string {
+	if name == fiber.HeaderContentType || name == fiber.HeaderAccept {
+		return ""
+	}
+	return strings.Clone(c.humaContext.Header(name))
+}
 
 // AppendHeader adds a line to the header: Fiber would join the values with commas,
 // which browsers take for one cookie.
@@ -88,13 +96,14 @@ func (c copied) AppendHeader(name, value string) {
 	humafiber.Unwrap(c).Response().Header.Add(name, value)
 }
 
-// bodyOf returns a copy of the body, "{}" when there is none.
+// bodyOf returns a copy of the body: canonical JSON, or as it was sent where it is no
+// JSON, which requireReadable refuses, or where the operation takes it as it is.
 func bodyOf(ctx huma.Context) []byte {
-	body := bytes.Clone(humafiber.Unwrap(ctx).Body())
-	if len(bytes.TrimSpace(body)) == 0 {
-		return []byte("{}")
+	body := humafiber.Unwrap(ctx).Request().Body()
+	if canonical, err := httpd.CanonicalJSON(body); err == nil && !ctx.Operation().SkipValidateBody {
+		return canonical
 	}
-	return body
+	return bytes.Clone(body)
 }
 
 // begin is the first middleware of every route.
@@ -129,11 +138,11 @@ func (a *api) callerOf(c *fiber.Ctx) (Caller, error) {
 	return caller, err
 }
 
-// requireText comes last and refuses what Postgres could not keep as text, in the
-// query and the body.
-func (a *api) requireText(ctx huma.Context, next func(huma.Context)) {
+// requireReadable comes last and refuses bodies that are not JSON, or not the same JSON
+// for every reader, and what Postgres could not keep as text, in the query and the body.
+func (a *api) requireReadable(ctx huma.Context, next func(huma.Context)) {
 	c := humafiber.Unwrap(ctx)
-	err := httpd.CheckText(c.Body())
+	err := checkBody(c, ctx.Operation())
 	for name, value := range c.Queries() {
 		if !isText(value) {
 			err = errs.ErrValidationFailed.WithField("query."+strings.Clone(name), "must be UTF-8 without the character NUL")
@@ -144,6 +153,22 @@ func (a *api) requireText(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	next(ctx)
+}
+
+// checkBody looks at the body of an operation that takes one.
+func checkBody(c *fiber.Ctx, operation *huma.Operation) error {
+	body := c.Request().Body()
+	if operation.RequestBody == nil {
+		return nil
+	}
+	if operation.SkipValidateBody { // a stranger's: it is kept as it is
+		return httpd.CheckText(body)
+	}
+	if err := httpd.CheckJSONType(c); err != nil {
+		return err
+	}
+	_, err := httpd.CanonicalJSON(body)
+	return err
 }
 
 func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

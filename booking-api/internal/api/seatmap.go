@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
 // SeatMap is a hall's map.
@@ -54,6 +55,30 @@ type Seat struct {
 	Grade      string `json:"grade" example:"VIP"`
 	Zone       string `json:"zone" example:"1F-A"`
 	Accessible bool   `json:"accessible,omitempty"`
+}
+
+// CompactSeatMap is a hall's map as pages read it: `?format=compact`. It is stored in this
+// form; here it is only described.
+type CompactSeatMap struct {
+	Hall       string      `json:"hall" example:"FC900010-01"`
+	Version    int         `json:"version"`
+	Width      int         `json:"width" doc:"Map units; a seat is 10 wide."`
+	Height     int         `json:"height"`
+	Stage      []int       `json:"stage" doc:"Polygon: x0,y0,x1,y1,…"`
+	Grades     []SeatGrade `json:"grades"`
+	Zones      []SeatZone  `json:"zones"`
+	Total      int         `json:"total" doc:"Seats."`
+	Runs       []SeatRun   `json:"runs" doc:"In the order of the bits of availability."`
+	Accessible []int       `json:"accessible" doc:"Indices of seats."`
+}
+
+// SeatRun is neighbours of one zone, row and grade whose numbers follow one another.
+type SeatRun struct {
+	Zone  int    `json:"z" doc:"Index."`
+	Grade int    `json:"g" doc:"Index."`
+	Row   string `json:"r" example:"12"`
+	First int    `json:"c" doc:"The first seat's number."`
+	XY    []int  `json:"xy" doc:"The first centre, then the steps to the next seats."`
 }
 
 func seatMapOf(m *catalogue.SeatMap) SeatMap {
@@ -158,7 +183,7 @@ func (a *api) seatMap(ctx context.Context, in *seatMapInput) (*raw, error) {
 		Status: http.StatusOK, Type: jsonType, Vary: "Accept-Encoding", Cache: "public, max-age=31536000, immutable",
 		ETag: fmt.Sprintf(`"%s-%d-%s"`, t.HallID, version, in.Format),
 	}
-	if matches(in.IfNoneMatch, out.ETag) {
+	if httpd.MatchesTag(in.IfNoneMatch, out.ETag) {
 		out.Status = http.StatusNotModified
 		return out, nil
 	}
@@ -183,8 +208,15 @@ func inflate(body []byte) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// jsonResponse describes a body that is not made by huma.
-func (a *api) jsonResponse(description string, body any) *huma.Response {
-	schema := huma.SchemaFromType(a.huma.OpenAPI().Components.Schemas, reflect.TypeOf(body))
+// jsonResponse describes a body that is not made by huma: one of the bodies.
+func (a *api) jsonResponse(description string, bodies ...any) *huma.Response {
+	schemas := make([]*huma.Schema, len(bodies))
+	for i, body := range bodies {
+		schemas[i] = huma.SchemaFromType(a.huma.OpenAPI().Components.Schemas, reflect.TypeOf(body))
+	}
+	schema := schemas[0]
+	if len(schemas) > 1 {
+		schema = &huma.Schema{OneOf: schemas}
+	}
 	return &huma.Response{Description: description, Content: map[string]*huma.MediaType{jsonType: {Schema: schema}}}
 }

@@ -86,22 +86,23 @@ func (a *api) showtimes(ctx context.Context, in *showtimesInput) (*cached[listBo
 }
 
 func (a *api) showtimeRoutes(app *fiber.App) {
-	add(a, route{Operation: huma.Operation{
+	missing := []*errs.Error{catalogue.ErrShowtimeNotFound, catalogue.ErrHallNotFound}
+	add(a, route{tagged: true, fails: missing, Operation: huma.Operation{
 		OperationID: "get-showtime", Method: http.MethodGet, Path: "/v1/showtimes/{id}", Tags: []string{"seats"},
-		Summary: "A showtime", Description: "With prices and what remains of each grade.", Errors: []int{404, 503},
+		Summary: "A showtime", Description: "With prices and what remains of each grade.",
 	}}, a.showtime)
-	add(a, route{Operation: huma.Operation{
+	add(a, route{fails: missing, Operation: huma.Operation{
 		OperationID: "get-seat-map", Method: http.MethodGet, Path: "/v1/showtimes/{id}/seatmap", Tags: []string{"seats"},
 		Summary: "The seat map", Description: "Static and cacheable for ever. Seats are in the order of the bits of availability. " +
 			"`?format=compact` groups them: each of `runs` is one row of a zone `z` (index) and grade `g` (index), `r` the row, `c` the first " +
 			"seat's number (the next ones count up), `xy` the first centre, then the steps to the next seats; a seat's `no` is `<zone code>-<r>-<number>`.",
-		Errors: []int{404}, Responses: map[string]*huma.Response{"200": a.jsonResponse("The map.", SeatMap{}), "304": {Description: "Not modified."}},
+		Responses: map[string]*huma.Response{"200": a.jsonResponse("The map.", SeatMap{}, CompactSeatMap{})},
 	}}, a.seatMap)
-	add(a, route{Operation: huma.Operation{
+	add(a, route{tagged: true, fails: missing, Operation: huma.Operation{
 		OperationID: "get-availability", Method: http.MethodGet, Path: "/v1/showtimes/{id}/availability", Tags: []string{"seats"},
 		Summary: "Which seats are free", Description: "`bitset` is base64 with 2 bits a seat in the order of the map, seat i in bits 2·(i mod 4) " +
 			"of byte ⌊i/4⌋: 0 free, 1 held, 2 sold, 3 not for sale. `?format=list` answers `{\"taken\":[no…]}` instead.",
-		Errors: []int{404, 503}, Responses: map[string]*huma.Response{"200": a.jsonResponse("The state of all seats.", Availability{})},
+		Responses: map[string]*huma.Response{"200": a.jsonResponse("The state of all seats.", Availability{}, TakenSeats{})},
 	}}, a.availability)
 	app.Get("/v1/showtimes/:id/availability/events", a.availabilityEvents)
 }
@@ -142,6 +143,11 @@ type Availability struct {
 	Bitset    []byte `json:"bitset" doc:"Base64, standard alphabet."`
 }
 
+// TakenSeats is the same as a list.
+type TakenSeats struct {
+	Taken []string `json:"taken" doc:"Numbers of the seats that are not free, in map order."`
+}
+
 type availabilityInput struct {
 	IDInput
 	Format string `query:"format" enum:"bitset,list" default:"bitset"`
@@ -167,7 +173,7 @@ func (a *api) availability(ctx context.Context, in *availabilityInput) (*raw, er
 		if err != nil {
 			return nil, err
 		}
-		out.Body, err = json.Marshal(map[string][]string{"taken": taken})
+		out.Body, err = json.Marshal(TakenSeats{taken})
 		return out, err
 	}
 	snapshot, err := a.Availability.Snapshot(ctx, in.ID)

@@ -11,7 +11,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/clock"
+	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/platform/apidoc"
 	"github.com/fairgate/fairgate/shared/platform/page"
+	"github.com/fairgate/fairgate/shared/queue"
 )
 
 // gatewayAPI describes the gateway's own routes; a test compares it with them.
@@ -31,21 +34,19 @@ type document struct {
 	proxy Proxy
 	clock clock.Clock
 
-	mu     sync.Mutex
-	merged []byte
-	whole  bool // contains the booking API's
-	asked  time.Time
+	mu    sync.Mutex
+	forms apidoc.Forms
+	whole bool // contains the booking API's
+	asked time.Time
 }
 
-// openAPI is GET /openapi.json.
+// openAPI is GET /openapi.json and its other forms.
 func (a *API) openAPI(c *fiber.Ctx) error {
-	body, err := a.document.get(c.UserContext())
+	forms, err := a.document.get(c.UserContext())
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, "application/vnd.oai.openapi+json;version=3.1")
-	c.Set(fiber.HeaderCacheControl, "public, max-age=60")
-	return c.Send(body)
+	return forms.Serve(c)
 }
 
 // docs is GET /docs: the document made readable; nothing comes from another host.
@@ -57,44 +58,65 @@ func (a *API) docs(c *fiber.Ctx) error {
 	return c.Send(docsPage)
 }
 
-func (d *document) get(ctx context.Context) ([]byte, error) {
+func (d *document) get(ctx context.Context) (apidoc.Forms, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.clock.Now()
-	if d.merged != nil && now.Sub(d.asked) < documentFreshFor && (d.whole || now.Sub(d.asked) < nameRetry) {
-		return d.merged, nil
+	if d.forms != nil && now.Sub(d.asked) < documentFreshFor && (d.whole || now.Sub(d.asked) < nameRetry) {
+		return d.forms, nil
 	}
 	d.asked = now
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
 	theirs, err := d.proxy.Get(ctx, "/openapi.json")
-	if err != nil && d.merged != nil {
-		return d.merged, nil
+	if err != nil && d.forms != nil {
+		return d.forms, nil
 	}
 	if err != nil {
 		theirs = []byte("{}")
 	}
-	merged, err := mergeDocuments(theirs, gatewayAPI)
+	merged, err := wholeDocument(theirs)
 	if err != nil {
 		return nil, err
 	}
-	d.merged, d.whole = merged, len(theirs) > 2
-	return merged, nil
-}
-
-// mergeDocuments lays over's members on base's: maps are joined two levels deep,
-// tags one after the other, everything else is over's.
-func mergeDocuments(base, over []byte) ([]byte, error) {
-	var b, o map[string]any
-	if err := json.Unmarshal(base, &b); err != nil {
+	forms, err := apidoc.Render(merged)
+	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(over, &o); err != nil {
-		return nil, err
-	}
-	return json.Marshal(mergeMaps(b, o, 2))
+	d.forms, d.whole = forms, len(theirs) > 2
+	return forms, nil
 }
 
+// wholeDocument lays the gateway's part, completed, over the booking API's, which is
+// complete.
+func wholeDocument(theirs []byte) (apidoc.Document, error) {
+	ours, err := ownDocument()
+	if err != nil {
+		return nil, err
+	}
+	var base map[string]any
+	if err := json.Unmarshal(theirs, &base); err != nil {
+		return nil, err
+	}
+	return mergeMaps(base, ours, 2), nil
+}
+
+// ownDocument is the gateway's part with what its kinds of operations have in common.
+func ownDocument() (apidoc.Document, error) {
+	var ours apidoc.Document
+	if err := json.Unmarshal(gatewayAPI, &ours); err != nil {
+		return nil, err
+	}
+	apidoc.Complete(ours,
+		apidoc.Kind{Is: apidoc.With("path", "sale"), Refusals: apidoc.Of(queue.ErrLineNotFound)},
+		apidoc.Kind{Is: apidoc.With("header", headerPlace), Refusals: apidoc.Of(queue.ErrPlaceRequired, queue.ErrPlaceInvalid, errs.ErrUnauthenticated, errs.ErrForbidden)},
+		apidoc.Kind{Is: apidoc.Under("/v1/admin/"), Refusals: apidoc.Of(errs.ErrForbidden)},
+	)
+	return ours, nil
+}
+
+// mergeMaps lays over's members on base's: maps are joined depth levels deep, lists one
+// after the other, everything else is over's.
 func mergeMaps(base, over map[string]any, depth int) map[string]any {
 	merged := maps.Clone(base)
 	if merged == nil {

@@ -55,9 +55,10 @@ func newRequest(t *testing.T, path string) *http.Request {
 
 func TestDocumentsAreMerged(t *testing.T) {
 	t.Parallel()
-	base := `{"openapi":"3.1.0","info":{"title":"API"},"tags":[{"name":"a"}],"paths":{"/v1/x":{"get":{}}},"components":{"schemas":{"X":{"type":"object"}}}}`
-	over := `{"info":{"title":"All"},"tags":[{"name":"b"}],"paths":{"/v1/y":{"get":{}}},"components":{"schemas":{"Y":{}},"securitySchemes":{"bearer":{}}}}`
-	merged, err := mergeDocuments([]byte(base), []byte(over))
+	base, over := map[string]any{}, map[string]any{}
+	_ = json.Unmarshal([]byte(`{"openapi":"3.1.0","info":{"title":"API"},"tags":[{"name":"a"}],"paths":{"/v1/x":{"get":{}}},"components":{"schemas":{"X":{"type":"object"}}}}`), &base)
+	_ = json.Unmarshal([]byte(`{"info":{"title":"All"},"tags":[{"name":"b"}],"paths":{"/v1/y":{"get":{}}},"components":{"schemas":{"Y":{}},"securitySchemes":{"bearer":{}}}}`), &over)
+	merged, err := json.Marshal(mergeMaps(base, over, 2))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fairgate/fairgate/shared/platform/apidoc"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
@@ -35,13 +36,20 @@ func IsCrowded(c *fiber.Ctx) bool {
 }
 
 func (a *API) routes() []route {
+	routes := a.ownRoutes()
+	for _, path := range apidoc.Paths() {
+		routes = append(routes, route{path, map[string]fiber.Handler{"GET": a.openAPI}, bodyLimit})
+	}
+	return routes
+}
+
+func (a *API) ownRoutes() []route {
 	type m = map[string]fiber.Handler
 	const line, place, admin = "/v1/queues/:sale", "/v1/queues/:sale/places/me", "/v1/admin/queues"
 	return []route{
 		{"/healthz", m{"GET": a.healthz}, bodyLimit},
 		{"/readyz", m{"GET": a.readyz}, bodyLimit},
 		{"/.well-known/jwks.json", m{"GET": a.jwks}, bodyLimit},
-		{"/openapi.json", m{"GET": a.openAPI}, bodyLimit},
 		{"/docs", m{"GET": a.docs}, bodyLimit},
 
 		{"/q/:sale", m{"GET": a.Pages.Handler(pageSource{a})}, bodyLimit},

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"strings"
-
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/platform/httpd"
@@ -16,25 +14,11 @@ func (a *API) status(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderCacheControl, "public, max-age=1")
 	c.Set(fiber.HeaderETag, status.ETag)
-	if matches(c.Get(fiber.HeaderIfNoneMatch), status.ETag) {
+	if httpd.MatchesTag(c.Get(fiber.HeaderIfNoneMatch), status.ETag) {
 		return c.SendStatus(fiber.StatusNotModified)
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Send(status.Body)
-}
-
-// matches reports whether an If-None-Match header names etag (RFC 9110 §13.1.2).
-func matches(header, etag string) bool {
-	if header == "" {
-		return false
-	}
-	for _, candidate := range strings.Split(header, ",") {
-		candidate = strings.TrimSpace(candidate)
-		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == etag {
-			return true
-		}
-	}
-	return false
 }
 
 // jwks is GET /.well-known/jwks.json.
