@@ -87,7 +87,7 @@ func (a *API) join(c *fiber.Ctx) error {
 
 // joinAs gives subject its place and sets its cookie.
 func (a *API) joinAs(c *fiber.Ctx, policy queue.Policy, subject string) (queue.Place, string, bool, error) {
-	if err := httpd.Spend(c, a.joins, httpd.ClientIP(c)); err != nil {
+	if err := httpd.Spend(c, a.joins, httpd.ClientNetwork(c)); err != nil {
 		return queue.Place{}, "", false, err
 	}
 	if policy.Challenge != "" {

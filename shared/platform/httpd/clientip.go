@@ -2,12 +2,21 @@ package httpd
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
 )
+
+// networkBits is how much of an IPv6 address names the caller's network: a home or a
+// telephone is given a /64, and may use any address in it.
+const networkBits = 64
 
 // Proxies are the addresses whose X-Forwarded-* headers count.
 type Proxies []netip.Prefix
@@ -45,31 +54,111 @@ func (p Proxies) Trust(addr netip.Addr) bool {
 
 // Client returns the address that spoke to the outermost trusted proxy: from the
 // right of forwarded (X-Forwarded-For), the first that is not a proxy of ours.
-// What a stranger wrote further left is never believed.
-func (p Proxies) Client(remote netip.Addr, forwarded string) netip.Addr {
-	client := remote.Unmap()
+// What a stranger wrote further left is never believed. An entry that is no address
+// ends the search at the proxy that wrote it, and is returned as unreadable.
+func (p Proxies) Client(remote netip.Addr, forwarded string) (client netip.Addr, unreadable string) {
+	client = remote.Unmap()
 	hops := strings.Split(forwarded, ",")
 	for i := len(hops) - 1; i >= 0 && p.Trust(client); i-- {
-		addr, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			return client
+		hop := strings.TrimSpace(hops[i])
+		if hop == "" {
+			continue // RFC 9110 §5.6.1: empty elements of a list do not count
 		}
-		client = addr.Unmap()
+		addr, ok := parseHop(hop)
+		if !ok {
+			return client, hop
+		}
+		client = addr
+	}
+	return client, ""
+}
+
+// parseHop reads an entry of X-Forwarded-For: an address, which some proxies write
+// with the port, and IPv6 then or always in brackets.
+func parseHop(hop string) (netip.Addr, bool) {
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
+	if err != nil {
+		withPort, portErr := netip.ParseAddrPort(hop)
+		addr, err = withPort.Addr(), portErr
+	}
+	return addr.Unmap().WithZone(""), err == nil
+}
+
+// networkOf returns the network that limits count addr by.
+func networkOf(addr netip.Addr) string {
+	if !addr.Is6() {
+		return addr.String()
+	}
+	network, err := addr.WithZone("").Prefix(networkBits)
+	if err != nil {
+		return addr.String()
+	}
+	return network.String()
+}
+
+// callers finds out who calls, for an app with trusted proxies.
+type callers struct {
+	proxies    Proxies
+	log        *slog.Logger
+	unreadable prometheus.Counter
+	toldAt     atomic.Int64 // Unix seconds of the last line about an unreadable entry
+}
+
+type callersKey struct{}
+
+func newCallers(o Options) *callers {
+	proxies, err := ParseProxies(o.TrustedProxies)
+	if err != nil {
+		o.Log.Error("trusted proxies are ignored", "error", err)
+	}
+	unreadable := prometheus.NewCounter(prometheus.CounterOpts{
+		Name:        "fairgate_http_unreadable_forwarded_total",
+		Help:        "Requests whose X-Forwarded-For, from a trusted proxy, is no address where the caller's should be: they share the limits of the proxy.",
+		ConstLabels: prometheus.Labels{"service": o.Name},
+	})
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(unreadable)
+	}
+	return &callers{proxies: proxies, log: o.Log, unreadable: unreadable}
+}
+
+// of returns the address that a request comes from.
+func (k *callers) of(c *fiber.Ctx) netip.Addr {
+	client, unreadable := k.proxies.Client(remoteAddr(c), ForwardedFor(c))
+	if unreadable != "" {
+		k.unreadable.Inc()
+		k.tell(c.UserContext(), unreadable, client)
 	}
 	return client
 }
 
-type proxiesKey struct{}
-
-// ClientIP returns the caller's address as text; it believes X-Forwarded-For only
-// from the app's trusted proxies.
-func ClientIP(c *fiber.Ctx) string {
-	remote := remoteAddr(c)
-	if proxies, ok := c.Locals(proxiesKey{}).(Proxies); ok {
-		return proxies.Client(remote, ForwardedFor(c)).String()
+// tell writes a line about an unreadable entry, at most one a minute.
+func (k *callers) tell(ctx context.Context, entry string, counted netip.Addr) {
+	now, last := time.Now().Unix(), k.toldAt.Load()
+	if now-last < 60 || !k.toldAt.CompareAndSwap(last, now) {
+		return
 	}
-	return remote.String()
+	const longest = 64
+	k.log.WarnContext(ctx, "X-Forwarded-For is not understood; the caller shares the limits of the proxy",
+		"entry", strings.Clone(entry[:min(len(entry), longest)]), "counted_as", counted.String())
 }
+
+// clientAddr returns the caller's address; it believes X-Forwarded-For only from the
+// app's trusted proxies.
+func clientAddr(c *fiber.Ctx) netip.Addr {
+	if k, ok := c.Locals(callersKey{}).(*callers); ok {
+		return k.of(c)
+	}
+	return remoteAddr(c)
+}
+
+// ClientIP returns the caller's address as text, for records. Limits count by
+// ClientNetwork.
+func ClientIP(c *fiber.Ctx) string { return clientAddr(c).String() }
+
+// ClientNetwork returns the network that a limit counts the caller by: an IPv4
+// address, or the /64 of an IPv6 address, within which a caller may take any address.
+func ClientNetwork(c *fiber.Ctx) string { return networkOf(clientAddr(c)) }
 
 // ForwardedFor returns X-Forwarded-For as the caller sent it. Its lines are one
 // list: some proxies add a line where others extend the last.

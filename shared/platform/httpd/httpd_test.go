@@ -179,44 +179,6 @@ func TestWhatIsLeftOfABodyIsNotTheNextRequest(t *testing.T) {
 	}
 }
 
-func TestForwardedAddressesCountOnlyFromTrustedProxies(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		trusted   []string
-		forwarded string
-		want      string
-	}{
-		"nobody is trusted":        {nil, "203.0.113.9", "127.0.0.1"},
-		"a trusted proxy":          {[]string{"127.0.0.0/8"}, "203.0.113.9", "203.0.113.9"},
-		"a stranger wrote first":   {[]string{"127.0.0.1"}, "1.1.1.1, 203.0.113.9", "203.0.113.9"},
-		"two proxies":              {[]string{"127.0.0.1", "10.0.0.0/8"}, "203.0.113.9, 10.1.2.3", "203.0.113.9"},
-		"nonsense":                 {[]string{"127.0.0.1"}, "unknown", "127.0.0.1"},
-		"trusted, nothing written": {[]string{"127.0.0.1"}, "", "127.0.0.1"},
-	} {
-		addr := serve(t, Options{BodyLimit: 64, TrustedProxies: c.trusted}, routes)
-		conn, in := dial(t, addr)
-		if _, body := say(t, conn, in, "GET /ip HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: "+c.forwarded+"\r\n\r\n"); body != c.want {
-			t.Errorf("%s: %s, want %s", name, body, c.want)
-		}
-	}
-	if _, err := ParseProxies([]string{"localhost"}); err == nil {
-		t.Error("a name was taken for an address")
-	}
-}
-
-// Some proxies add a line of their own to the header instead of extending the last.
-func TestForwardedAddressesInSeveralLinesCountFromTheLast(t *testing.T) {
-	t.Parallel()
-	addr := serve(t, Options{TrustedProxies: []string{"127.0.0.1"}}, func(app *fiber.App) {
-		app.Get("/ip", func(c *fiber.Ctx) error { return c.SendString(ClientIP(c)) })
-	})
-	conn, in := dial(t, addr)
-	_, body := say(t, conn, in, "GET /ip HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n")
-	if body != "203.0.113.9" {
-		t.Errorf("the caller is %s, as the stranger wrote", body)
-	}
-}
-
 func TestLimitRefusesWithRateLimitHeadersAndRefills(t *testing.T) {
 	t.Parallel()
 	now := clock.NewManual(time.Unix(1000, 0))

@@ -21,7 +21,7 @@ import (
 // little more than this, and each handler of a chain would look for the next anew.
 type manners struct {
 	Options
-	proxies   Proxies
+	callers   *callers
 	durations *durations
 }
 
@@ -33,7 +33,7 @@ func (m *manners) handle(c *fiber.Ctx) error {
 	return m.traced(c)
 }
 
-// introduce gives the request its id and remembers what ClientIP needs.
+// introduce gives the request its id and remembers what ClientIP and ClientNetwork need.
 func (m *manners) introduce(c *fiber.Ctx) {
 	id := c.Get(HeaderRequestID)
 	if validRequestID(id) {
@@ -43,8 +43,8 @@ func (m *manners) introduce(c *fiber.Ctx) {
 	}
 	c.Set(HeaderRequestID, id)
 	c.SetUserContext(logging.WithRequestID(c.UserContext(), id))
-	if len(m.proxies) > 0 {
-		c.Locals(proxiesKey{}, m.proxies)
+	if len(m.callers.proxies) > 0 {
+		c.Locals(callersKey{}, m.callers)
 	}
 }
 
@@ -173,9 +173,5 @@ func routeOf(c *fiber.Ctx, status int) string {
 
 // newManners returns what New has every request go through.
 func newManners(o Options) *manners {
-	proxies, err := ParseProxies(o.TrustedProxies)
-	if err != nil {
-		o.Log.Error("trusted proxies are ignored", "error", err)
-	}
-	return &manners{Options: o, proxies: proxies, durations: newDurations(o.Name, o.Metrics)}
+	return &manners{Options: o, callers: newCallers(o), durations: newDurations(o.Name, o.Metrics)}
 }
