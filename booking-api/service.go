@@ -128,7 +128,7 @@ func (s *Service) wire() error {
 		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout, Drain: s.drain,
 		Tracer: s.tracer, Quiet: api.IsCrowded,
 	})
-	api.Register(s.app, api.Options{
+	door := api.Options{
 		Accounts: accounts, Catalogue: shop, Bookings: bookings, Holds: s.holds, HoldKey: holdKey, Availability: s.seats,
 		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Streams: s.streams,
 		Clock: system, Log: s.log, Development: s.development(shop), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
@@ -136,8 +136,9 @@ func (s *Service) wire() error {
 		Limits: map[string]int{
 			account.LimitLogIn: cfg.FailedLoginsPerMinute, account.LimitLogInAddress: cfg.FailedLoginsPerAddress, account.LimitSignUp: cfg.SignUpsPerMinute,
 		},
-	})
-	return web.Register(s.app, web.Options{Source: storefront{shop}, Now: system.Now, PaymentScriptOrigin: cfg.paymentScript()})
+	}
+	api.Register(s.app, door)
+	return web.Register(s.app, web.Options{Source: storefront{shop}, Accounts: api.NewForms(door), Now: system.Now, PaymentScriptOrigin: cfg.paymentScript()})
 }
 
 func holdKey(secret config.Secret) (booking.HoldKey, error) {

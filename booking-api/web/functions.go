@@ -21,7 +21,19 @@ func (s *site) functions() template.FuncMap {
 		"moment": s.moment,
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"prices": prices,
+		"fault":  s.fieldFault,
 	}
+}
+
+// fieldFault is what is wrong with one field of a form, for its template.
+type fieldFault struct{ Field, Text string }
+
+func (s *site) fieldFault(v view, field string) fieldFault {
+	body, _ := v.Body.(credentials)
+	if !body.Wrong(field) {
+		return fieldFault{Field: field}
+	}
+	return fieldFault{Field: field, Text: s.messages.Text(v.Language, body.Faults[field])}
 }
 
 // won groups an amount by thousands: 150,000.

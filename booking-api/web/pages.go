@@ -157,14 +157,6 @@ func (s *site) myBookings(_ *fiber.Ctx, language string) (content, error) {
 	}, nil
 }
 
-func (s *site) login(_ *fiber.Ctx, language string) (content, error) {
-	return content{template: "login", title: s.messages.Text(language, "login.title"), module: "login.js", texts: []string{"login."}}, nil
-}
-
-func (s *site) signup(_ *fiber.Ctx, language string) (content, error) {
-	return content{template: "signup", title: s.messages.Text(language, "signup.title"), module: "login.js", texts: []string{"login."}}, nil
-}
-
 // Address returns the list's address with another category or the next page.
 func (b homeBody) Address(category, cursor string) string {
 	query := url.Values{}

@@ -45,7 +45,10 @@ func Register(app *fiber.App, options Options) error {
 	app.Get("/bookings/:id/pay", s.page(s.pay))
 	app.Get("/me/bookings", s.page(s.myBookings))
 	app.Get("/login", s.page(s.login))
+	app.Post("/login", s.page(s.submitLogin))
 	app.Get("/signup", s.page(s.signup))
+	app.Post("/signup", s.page(s.submitSignup))
+	app.Post(logoutPath, s.page(s.submitLogout))
 	app.Get("/static/:version/:name", s.assets.send)
 	return nil
 }
@@ -101,10 +104,14 @@ func (v view) Link(path string) string {
 
 // SwitchTo returns the address of this page in another language.
 func (v view) SwitchTo(language string) string {
-	if v.Query == "" {
-		return v.Path + "?lang=" + language
+	path := page.Next(v.Path)
+	if path == "" { // a path like //elsewhere.test would be another site's address
+		path = "/"
 	}
-	return v.Path + "?" + v.Query + "&lang=" + language
+	if v.Query == "" {
+		return path + "?lang=" + language
+	}
+	return path + "?" + v.Query + "&lang=" + language
 }
 
 // content is what a page's function makes of a request.
@@ -117,6 +124,8 @@ type content struct {
 	body     any
 	scripts  []string // origins of foreign scripts
 	status   int      // 200 when zero
+	private  bool     // holds what somebody entered: kept by nobody
+	goOn     string   // address of this site to go to instead of showing a page
 }
 
 func (s *site) page(build func(*fiber.Ctx, string) (content, error)) fiber.Handler {
@@ -147,6 +156,10 @@ func (s *site) failure(language string, err error) content {
 }
 
 func (s *site) send(c *fiber.Ctx, made content) error {
+	if made.goOn != "" {
+		c.Set(fiber.HeaderCacheControl, "no-store")
+		return c.Redirect(made.goOn, fiber.StatusSeeOther)
+	}
 	v, err := s.view(c, made)
 	if err != nil {
 		return err
@@ -159,10 +172,14 @@ func (s *site) send(c *fiber.Ctx, made content) error {
 	if err != nil {
 		return err
 	}
+	kept := "no-cache"
+	if made.private {
+		kept = "no-store"
+	}
 	if made.status != 0 {
 		c.Status(made.status)
 	}
-	return document.Send(c, "no-cache")
+	return document.Send(c, kept)
 }
 
 func (s *site) view(c *fiber.Ctx, made content) (view, error) {

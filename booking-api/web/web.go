@@ -6,6 +6,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fairgate/fairgate/shared/account"
 	"github.com/fairgate/fairgate/shared/catalogue"
 )
 
@@ -28,10 +31,23 @@ type Source interface {
 	Sale(ctx context.Context, id string) (catalogue.Sale, error)
 }
 
+// Accounts are who logs in, by the forms that a browser sends without JavaScript.
+// Each sets or clears this browser's cookies on c, and refuses what another site may
+// have sent (errs.ErrForbidden).
+type Accounts interface {
+	// LogIn: account.ErrInvalidCredentials, errs.ErrRateLimited.
+	LogIn(c *fiber.Ctx, email, password string) error
+	// SignUp also logs in: errs.ErrValidationFailed with the fields as "body.email",
+	// account.ErrEmailTaken, errs.ErrRateLimited.
+	SignUp(c *fiber.Ctx, n account.NewAccount) error
+	LogOut(c *fiber.Ctx) error
+}
+
 // Options of the pages.
 type Options struct {
-	Source Source
-	Now    func() time.Time
+	Source   Source
+	Accounts Accounts
+	Now      func() time.Time
 	// PaymentScriptOrigin is the origin of the payment provider's script, allowed
 	// on the pay page; empty when the payment window is a page of its own.
 	PaymentScriptOrigin string

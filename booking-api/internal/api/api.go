@@ -87,10 +87,14 @@ type api struct {
 	secure bool // cookies only over https
 }
 
+func newAPI(o Options) *api {
+	return &api{Options: o, tokens: newTokens(o.Signer, o.Clock), maps: newMapBodies(o.Catalogue), secure: o.PublicURL.Scheme == "https"}
+}
+
 // Register adds the routes of the API to app and returns its OpenAPI document.
 func Register(app *fiber.App, o Options) *huma.OpenAPI {
 	useProblems()
-	a := &api{Options: o, tokens: newTokens(o.Signer, o.Clock), maps: newMapBodies(o.Catalogue), secure: o.PublicURL.Scheme == "https"}
+	a := newAPI(o)
 	app.Use("/v1", httpd.LimitBody(maxBody))
 	a.huma = humafiber.New(app, document())
 	a.authRoutes()

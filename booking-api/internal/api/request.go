@@ -205,10 +205,12 @@ func (a *api) requireSameSite(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// fromThisSite reports whether this site's own pages sent the request.
+// fromThisSite reports whether this site's own pages sent the request. A browser
+// hides the origin of a form ("null") where the page's Referrer-Policy tells it to;
+// then Sec-Fetch-Site, which no page can write, says it.
 func (a *api) fromThisSite(c *fiber.Ctx) bool {
 	origin := c.Get(fiber.HeaderOrigin)
-	if origin == "" {
+	if origin == "" || origin == "null" {
 		return c.Get("Sec-Fetch-Site") == "same-origin"
 	}
 	u, err := url.Parse(origin)

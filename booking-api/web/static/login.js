@@ -1,20 +1,10 @@
 // Log-in and sign-up: both end logged in, where the fan was before.
 import { address, data, element, say } from "./chrome.js";
+import { safeNext } from "./next.js";
 import { call, keepToken } from "./session.js";
 
-/** Where to go on; only ever an address of this site. */
-function nextAddress() {
-  const next = new URLSearchParams(location.search).get("next") ?? "";
-  try {
-    const url = new URL(next, location.origin);
-    if (next.startsWith("/") && url.origin === location.origin) return url.pathname + url.search;
-  } catch {
-    // not an address at all
-  }
-  return "";
-}
-
-const next = nextAddress();
+const form = /** @type {HTMLFormElement} */ (element("login") ?? element("signup"));
+const next = safeNext(values(form).next);
 const faults = /** @type {Record<string, string>} */ ({
   0: "login.offline", 401: "login.wrong", 409: "login.taken", 422: "login.invalid", 400: "login.invalid", 429: "login.limited",
 });
@@ -40,10 +30,9 @@ async function logIn({ email, password }) {
 /** @param {SubmitEvent} event */
 async function submit(event) {
   event.preventDefault();
-  const form = /** @type {HTMLFormElement} */ (event.currentTarget);
   const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
   const given = values(form);
-  if (Object.values(given).some((value) => !value.trim())) {
+  if (Object.entries(given).some(([name, value]) => name !== "next" && !value.trim())) {
     element("fault").textContent = say("login.missing");
     /** @type {HTMLElement | null} */ (form.querySelector("input:placeholder-shown, input:invalid"))?.focus();
     return;
@@ -61,9 +50,5 @@ async function submit(event) {
   button.disabled = false;
 }
 
-(element("login") ?? element("signup")).addEventListener("submit", submit);
-if (next) {
-  element("other").href = address(element("signup") ? "/login" : "/signup", { next });
-  if (element("back-to")) element("back-to").hidden = false;
-}
+form.addEventListener("submit", submit);
 document.documentElement.dataset.ready = data.language;

@@ -122,7 +122,7 @@ func (a *API) sameSite(c *fiber.Ctx) error {
 	if method := c.Method(); method == fiber.MethodGet || method == fiber.MethodHead {
 		return nil
 	}
-	if origin := c.Get(fiber.HeaderOrigin); origin != "" {
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" && origin != "null" {
 		if u, err := url.Parse(origin); err == nil && (origin == a.origin || u.Host != "" && u.Host == c.Hostname()) {
 			return nil
 		}
