@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/fairgate/fairgate/booking-api/internal/api"
 	"github.com/fairgate/fairgate/booking-api/web"
@@ -31,6 +30,7 @@ import (
 	"github.com/fairgate/fairgate/shared/catalogue/cataloguepg"
 	"github.com/fairgate/fairgate/shared/clock"
 	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/notify"
 	"github.com/fairgate/fairgate/shared/notify/notifypg"
 	"github.com/fairgate/fairgate/shared/notify/notifyredis"
@@ -40,6 +40,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/password"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/platform/run"
 	"github.com/fairgate/fairgate/shared/platform/tracing"
 	"github.com/fairgate/fairgate/shared/queue"
 	"github.com/fairgate/fairgate/shared/queue/queuepg"
@@ -85,7 +86,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 	}
 	s.bell = notifyredis.NewBell(s.redis, cfg.Redis.Prefix)
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		postgres.PoolMetrics(s.pool), redisx.PoolMetrics(s.redis))
+		run.PanicMetrics(), postgres.PoolMetrics(s.pool), redisx.PoolMetrics(s.redis))
 	s.metrics.MustRegister(s.streams.Metrics()...)
 	return s, s.wire()
 }
@@ -207,27 +208,25 @@ func (s *Service) Run(ctx context.Context) error {
 	defer cancel()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	stopStreams := context.AfterFunc(ctx, s.streams.Stop)
+	stopStreams := context.AfterFunc(ctx, guard.Func("streams", s.streams.Stop))
 	defer stopStreams()
-	var group errgroup.Group
-	group.Go(func() error { return s.seats.Run(background) })
-	group.Go(func() error { return s.holds.Run(background) })
-	group.Go(func() error { return s.bell.Run(background) })
-	group.Go(func() error { return s.wakes.Run(background) })
-	serving, serveCtx := errgroup.WithContext(ctx)
-	serving.Go(func() error {
-		return httpd.ServeAdmin(serveCtx, s.cfg.AdminAddr, s.metrics, s.checks(), s.cfg.PProf)
-	})
-	serving.Go(func() error {
-		s.log.InfoContext(ctx, "listening", "addr", s.cfg.Addr, "admin", s.cfg.AdminAddr)
-		return httpd.Serve(serveCtx, s.app, s.cfg.Addr, s.cfg.ShutdownGrace)
-	})
-	err := serving.Wait()
+	var group guard.Group
+	group.Keep(background, "availability", s.seats.Run)
+	group.Keep(background, "lost_holds", s.holds.Run)
+	group.Keep(background, "inbox", s.bell.Run)
+	group.Keep(background, "payment_wakes", s.wakes.Run)
+	err := run.Together(ctx,
+		func(ctx context.Context) error {
+			return httpd.ServeAdmin(ctx, s.cfg.AdminAddr, s.metrics, s.checks(), s.cfg.PProf)
+		},
+		func(ctx context.Context) error {
+			s.log.InfoContext(ctx, "listening", "addr", s.cfg.Addr, "admin", s.cfg.AdminAddr)
+			return httpd.Serve(ctx, s.app, s.cfg.Addr, s.cfg.ShutdownGrace)
+		},
+	)
 	s.streams.Wait(s.cfg.ShutdownGrace)
 	stop() // seats stay current while the last requests are answered
-	if runErr := group.Wait(); err == nil {
-		err = runErr
-	}
+	group.Wait()
 	s.tracer.Close(ctx)
 	s.log.InfoContext(ctx, "stopped")
 	return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/queue"
 	"github.com/fairgate/fairgate/shared/queue/queueredis"
 )
@@ -85,6 +86,7 @@ func (m lineMetrics) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m lineMetrics) Collect(out chan<- prometheus.Metric) {
+	defer guard.Recover("metrics") // Prometheus collects on goroutines of its own
 	live, states := m.measure()
 	for _, line := range live {
 		sale := line.policy.SaleID

@@ -118,13 +118,13 @@ func (p *promises) judge(told promise, waited time.Duration) {
 }
 
 // run settles once a second until ctx ends.
-func (p *promises) run(ctx context.Context, stand func(sale string) (standing, bool)) {
+func (p *promises) run(ctx context.Context, stand func(sale string) (standing, bool)) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 			p.settle(stand)
 		}

@@ -15,15 +15,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/fairgate/fairgate/queue-gateway/internal/api"
 	"github.com/fairgate/fairgate/queue-gateway/internal/proxy"
 	"github.com/fairgate/fairgate/queue-gateway/web"
 	"github.com/fairgate/fairgate/shared/clock"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/jwks"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
+	"github.com/fairgate/fairgate/shared/platform/run"
 	"github.com/fairgate/fairgate/shared/platform/tracing"
 	"github.com/fairgate/fairgate/shared/queue"
 	"github.com/fairgate/fairgate/shared/queue/queueredis"
@@ -109,7 +110,7 @@ func (s *Service) wireRoutes() error {
 		return err
 	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newLineMetrics(s.front), redisx.PoolMetrics(s.redis))
+		run.PanicMetrics(), newLineMetrics(s.front), redisx.PoolMetrics(s.redis))
 	s.metrics.MustRegister(s.streams.Metrics()...)
 	s.app = httpd.New(httpd.Options{
 		Name: "queue-gateway", Log: s.log, Metrics: s.metrics, BodyLimit: proxiedBodyLimit, StreamBody: true,
@@ -128,28 +129,28 @@ func (s *Service) Run(ctx context.Context) error {
 	defer cancel()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	stopStreams := context.AfterFunc(ctx, func() {
+	stopStreams := context.AfterFunc(ctx, guard.Func("streams", func() {
 		s.streams.Stop()
 		s.proxy.StopStreams()
-	})
+	}))
 	defer stopStreams()
-	var group errgroup.Group
-	group.Go(func() error { return s.front.Run(background) })
-	group.Go(func() error { s.lines.hub.Run(background, s.front.Told()); return nil })
-	group.Go(func() error { s.lines.told.run(background, s.lines.stand); return nil })
-	group.Go(func() error { s.proxy.Watch(background); return nil })
-	serving, serveCtx := errgroup.WithContext(ctx)
-	serving.Go(func() error { return httpd.ServeAdmin(serveCtx, s.cfg.AdminAddr, s.metrics, s.ready, s.cfg.PProf) })
-	serving.Go(func() error {
-		s.log.InfoContext(ctx, "listening", "addr", s.cfg.Addr, "admin", s.cfg.AdminAddr)
-		return httpd.Serve(serveCtx, s.app, s.cfg.Addr, s.cfg.ShutdownGrace)
-	})
-	err := serving.Wait()
+	var group guard.Group
+	group.Keep(background, "lines", s.front.Run)
+	group.Keep(background, "hub", func(ctx context.Context) error { return s.lines.hub.Run(ctx, s.front.Told()) })
+	group.Keep(background, "eta_accuracy", func(ctx context.Context) error { return s.lines.told.run(ctx, s.lines.stand) })
+	group.Keep(background, "proxy", s.proxy.Watch)
+	err := run.Together(ctx,
+		func(ctx context.Context) error {
+			return httpd.ServeAdmin(ctx, s.cfg.AdminAddr, s.metrics, s.ready, s.cfg.PProf)
+		},
+		func(ctx context.Context) error {
+			s.log.InfoContext(ctx, "listening", "addr", s.cfg.Addr, "admin", s.cfg.AdminAddr)
+			return httpd.Serve(ctx, s.app, s.cfg.Addr, s.cfg.ShutdownGrace)
+		},
+	)
 	s.streams.Wait(s.cfg.ShutdownGrace)
 	stop() // lines keep going while the last requests are answered
-	if runErr := group.Wait(); err == nil {
-		err = runErr
-	}
+	group.Wait()
 	s.tracer.Close(ctx)
 	s.log.InfoContext(ctx, "stopped")
 	return err

@@ -9,10 +9,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/config"
 	"github.com/fairgate/fairgate/shared/platform/rabbit"
 )
@@ -49,8 +49,8 @@ func Parked(ctx context.Context, cfg ParkedConfig, out io.Writer, args []string)
 	}
 	client := rabbit.New(cfg.RabbitURL.Reveal(), rabbit.Topology{}, slog.New(slog.DiscardHandler), nil)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // a message in hand is finished
-	var connections sync.WaitGroup
-	connections.Go(func() { _ = client.Run(running) })
+	var connections guard.Group
+	connections.Keep(running, "rabbit", client.Run)
 	defer connections.Wait()
 	defer stop()
 	wait, cancel := context.WithTimeout(ctx, brokerWait)

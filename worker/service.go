@@ -24,6 +24,7 @@ import (
 	"github.com/fairgate/fairgate/shared/booking/toss"
 	"github.com/fairgate/fairgate/shared/catalogue/cataloguepg"
 	"github.com/fairgate/fairgate/shared/clock"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/notify"
 	"github.com/fairgate/fairgate/shared/notify/notifypg"
 	"github.com/fairgate/fairgate/shared/notify/notifyredis"
@@ -82,7 +83,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 		return nil, err
 	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		postgres.PoolMetrics(s.pool), redisx.PoolMetrics(s.redis))
+		run.PanicMetrics(), postgres.PoolMetrics(s.pool), redisx.PoolMetrics(s.redis))
 	return s, s.wire()
 }
 
@@ -183,7 +184,7 @@ func (s *Service) Run(ctx context.Context) error {
 	brokerCtx, closeBroker := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeBroker()
 	closed := make(chan struct{})
-	go func() { defer close(closed); _ = s.broker.Run(brokerCtx) }()
+	guard.Go("rabbit", func() { defer close(closed); guard.Keep(brokerCtx, "rabbit", s.broker.Run) })
 
 	s.log.InfoContext(ctx, "working", "admin", s.cfg.AdminAddr)
 	err := s.withinGrace(ctx, func() error {
@@ -192,7 +193,10 @@ func (s *Service) Run(ctx context.Context) error {
 				return httpd.ServeAdmin(ctx, s.cfg.AdminAddr, s.metrics, s.checks(), s.cfg.PProf)
 			},
 			func(ctx context.Context) error { return s.relay.Run(ctx, relays) },
-			func(ctx context.Context) error { return s.asked.Run(ctx, s.relay.Wake) },
+			func(ctx context.Context) error {
+				guard.Keep(ctx, "capture_requests", func(ctx context.Context) error { return s.asked.Run(ctx, s.relay.Wake) })
+				return nil
+			},
 			func(ctx context.Context) error { return consume.Run(ctx, s.broker, s.table, s.finish()) },
 			func(ctx context.Context) error { return s.jobs.Run(ctx, s.due) },
 		)
@@ -217,7 +221,7 @@ var errGrace = errors.New("stopped with work in hand: the grace is over; it will
 // withinGrace waits for work, but not much longer than ctx.
 func (s *Service) withinGrace(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- work() }()
+	guard.Go("service", func() { done <- guard.Call("service", work) })
 	select {
 	case err := <-done:
 		return err

@@ -122,6 +122,17 @@ func TestTheCheckerCatchesBadHabits(t *testing.T) {
 		{"metric", "worker/a.go", "package x\nimport \"github.com/prometheus/client_golang/prometheus\"\nvar c = prometheus.NewCounter(prometheus.CounterOpts{})\n", "global state"},
 		{"vague name", "shared/platform/util/a.go", "package util\n", "says nothing"},
 		{"unknown room", "shared/stuff/a.go", "package stuff\n", "list a new noun"},
+		{"go", "worker/a.go", "package x\nfunc f() { go f() }\n", "a bare go statement"},
+		{"go in a closure of a noun", "shared/booking/a.go", "package x\nfunc f() { func() { go f() }() }\n", "a bare go statement"},
+		{"go in a simulator", "deploy/sim/toss/a.go", "package x\nfunc f() { go f() }\n", "a bare go statement"},
+		{"WaitGroup", "worker/a.go", "package x\nimport \"sync\"\nfunc f() { var all sync.WaitGroup; all.Go(f) }\n", "Go of a sync.WaitGroup"},
+		{"timer", "worker/a.go", "package x\nimport \"time\"\nfunc f() { time.AfterFunc(1, f) }\n", "AfterFunc without"},
+		{"timer of a wrapped function", "worker/a.go", "package x\nimport \"time\"\nfunc f() { time.AfterFunc(1, g(f)) }\n", "AfterFunc without"},
+		{"context", "worker/a.go", "package x\nimport \"context\"\nfunc f(ctx context.Context) { context.AfterFunc(ctx, func() {}) }\n", "AfterFunc without"},
+		{"errgroup", "worker/a.go", "package x\nimport _ \"golang.org/x/sync/errgroup\"\n", "errgroup starts"},
+		{"stream writer", "worker/a.go", "package x\nfunc f(c interface{ SetBodyStreamWriter(func()) }) { c.SetBodyStreamWriter(func() {}) }\n", "a stream writer"},
+		{"typed nil", "worker/a.go", "package x\nimport \"net/url\"\nfunc f() *url.Error { return nil }\n", "concrete error type"},
+		{"typed nil of several", "worker/a.go", "package x\ntype PartError struct{}\nfunc f() (a, b int, e *PartError) { return 1, 2, nil }\n", "concrete error type"},
 		{"too long", "worker/a.go", "package x\n" + strings.Repeat("\n", maxLines), "must fit in mind"},
 	}
 	for _, c := range cases {
@@ -150,6 +161,19 @@ var table = map[string]int{"a": 1}
 var files embed.FS
 func f() { n := 1; n = table["a"]; _ = n }
 `,
+		"worker/b.go": `package x
+import ("context"; "net/url"; "time"; "github.com/fairgate/fairgate/shared/guard")
+func f(ctx context.Context) (*url.Error, error) {
+	guard.Go("part", func() {})
+	var all guard.Group
+	all.Go("part", func() {})
+	time.AfterFunc(1, guard.Func("part", func() {}))
+	context.AfterFunc(ctx, guard.Func("part", func() {}))
+	return &url.Error{}, nil
+}
+`,
+		"worker/a_test.go":          "package x\nfunc f() { go f() }\n",
+		"deploy/stack/a.go":         "package x\nfunc f() { go f() }\n",
 		"worker/cmd/worker/main.go": "package main\nimport \"os\"\nfunc main() { os.Exit(1) }\n",
 	}))
 	if len(got) > 0 {

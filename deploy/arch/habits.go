@@ -19,6 +19,8 @@ func checkHabits(sources []source) []string {
 			continue
 		}
 		violations = append(violations, checkInit(s)...)
+		violations = append(violations, checkGoroutines(s)...)
+		violations = append(violations, checkTypedNils(s)...)
 		if s.file.Name.Name != "main" {
 			violations = append(violations, checkExits(s)...)
 		}
@@ -132,6 +134,7 @@ func checkVariables(s source, declaration *ast.GenDecl, written map[string]bool)
 func exceptions() map[string]string {
 	return map[string]string{
 		"booking-api/internal/api/problem.go problemsOnce":  "huma renders errors by one hook for the whole process",
+		"shared/guard/guard.go panics":                      "a panic is an event of the process, whichever service it is in",
 		"shared/platform/backendtest/pgtest/pgtest.go made": "all tests of a process copy one template database",
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/clock"
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // How Availability keeps up.
@@ -217,7 +218,8 @@ func (a *Availability) use(ctx context.Context, showtimeID string) *watched {
 	if !known {
 		w = &watched{id: strings.Clone(showtimeID), ready: make(chan struct{})} // the caller may reuse its bytes
 		a.showtimes[w.id] = w
-		go a.load(context.WithoutCancel(ctx), w)
+		loading := context.WithoutCancel(ctx)
+		guard.Go("availability", func() { a.load(loading, w) })
 	}
 	w.used.Store(a.clock.Now().UnixMilli())
 	return w
@@ -238,7 +240,7 @@ func (a *Availability) load(ctx context.Context, w *watched) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	defer close(w.ready)
-	if w.err = a.fill(ctx, w); w.err != nil {
+	if w.err = guard.Call("availability", func() error { return a.fill(ctx, w) }); w.err != nil {
 		a.mu.Lock()
 		delete(a.showtimes, w.id)
 		a.mu.Unlock()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // Looked proves that a run left nothing out: what it took is what it dealt with and
@@ -33,7 +35,9 @@ func drain[T any](ctx context.Context, width func() int, lease func(context.Cont
 				failures, leasing = append(failures, err), false
 			}
 			for _, item := range batch {
-				go func() { done <- work(ctx, item) }()
+				guard.Go("reconciler", func() {
+					done <- guard.Call("reconciler", func() error { return work(ctx, item) })
+				})
 			}
 			inHand, looked.Taken = inHand+len(batch), looked.Taken+len(batch)
 		}

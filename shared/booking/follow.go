@@ -2,27 +2,28 @@ package booking
 
 import (
 	"context"
-	"sync"
 	"time"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // Run keeps the showtimes in use up to date until ctx ends.
 func (a *Availability) Run(ctx context.Context) error {
-	var loops sync.WaitGroup
-	loops.Go(func() { every(ctx, reloadEvery/20, a.reloadClaims) })
-	loops.Go(func() { every(ctx, broadcastEvery, a.broadcast) })
-	a.readStreams(ctx)
+	var loops guard.Group
+	loops.Keep(ctx, "availability", func(ctx context.Context) error { return every(ctx, reloadEvery/20, a.reloadClaims) })
+	loops.Keep(ctx, "availability", func(ctx context.Context) error { return every(ctx, broadcastEvery, a.broadcast) })
+	loops.Keep(ctx, "availability", a.readStreams)
 	loops.Wait()
 	return nil
 }
 
-func every(ctx context.Context, d time.Duration, f func(ctx context.Context)) {
+func every(ctx context.Context, d time.Duration, f func(ctx context.Context)) error {
 	tick := time.NewTicker(d)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 			f(ctx)
 		}
@@ -31,14 +32,14 @@ func every(ctx context.Context, d time.Duration, f func(ctx context.Context)) {
 
 // readStreams polls instead of blocking: one call serves all performances, however
 // many, keeps no connection busy, and works across the slots of a Cluster.
-func (a *Availability) readStreams(ctx context.Context) {
+func (a *Availability) readStreams(ctx context.Context) error {
 	wait := time.NewTimer(0)
 	defer wait.Stop()
 	failing, news := false, a.clock.Now()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-wait.C:
 		}
 		found, more, err := a.poll(ctx)

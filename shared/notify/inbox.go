@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // Notification is one entry of a fan's inbox, in the fan's language.
@@ -129,7 +130,7 @@ func (i *Inbox) Subscribe(ctx context.Context, accountID string, after int64) (<
 		}
 	}
 	out := make(chan Notification)
-	go i.follow(ctx, accountID, after, rings, out)
+	guard.Go("inbox", func() { i.follow(ctx, accountID, after, rings, out) })
 	return out, nil
 }
 

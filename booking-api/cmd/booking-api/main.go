@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 
 	bookingapi "github.com/fairgate/fairgate/booking-api"
@@ -20,7 +21,9 @@ func serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service, err := bookingapi.New(ctx, cfg, logging.New(os.Stdout, "booking-api", cfg.LogLevel))
+	log := logging.New(os.Stdout, "booking-api", cfg.LogLevel)
+	slog.SetDefault(log) // what recovered panics and libraries have to say
+	service, err := bookingapi.New(ctx, cfg, log)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/notify"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
@@ -78,13 +79,13 @@ func lifeOf() (ctx context.Context, watch func(stop <-chan struct{}), done func(
 	var once sync.Once
 	watch = func(stop <-chan struct{}) {
 		once.Do(func() {
-			go func() {
+			guard.Go("notifications", func() {
 				select {
 				case <-stop:
 					cancel()
 				case <-ctx.Done():
 				}
-			}()
+			})
 		})
 	}
 	return ctx, watch, cancel

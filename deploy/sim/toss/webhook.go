@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/ident"
 )
 
@@ -73,7 +74,7 @@ func (n *notifier) announce(p Payment) {
 
 func (n *notifier) later(t transmission, wait time.Duration) {
 	if wait > 0 {
-		time.AfterFunc(wait, func() { n.enqueue(t) })
+		time.AfterFunc(wait, guard.Func("webhooks", func() { n.enqueue(t) }))
 		return
 	}
 	n.enqueue(t)
@@ -90,16 +91,18 @@ func (n *notifier) enqueue(t transmission) {
 // run sends until ctx ends.
 func (n *notifier) run(ctx context.Context) {
 	for range webhookSenders {
-		go func() {
-			for {
-				select {
-				case t := <-n.queue:
-					n.send(ctx, t)
-				case <-ctx.Done():
-					return
+		guard.Go("webhooks", func() {
+			guard.Keep(ctx, "webhooks", func(ctx context.Context) error {
+				for {
+					select {
+					case t := <-n.queue:
+						n.send(ctx, t)
+					case <-ctx.Done():
+						return nil
+					}
 				}
-			}
-		}()
+			})
+		})
 	}
 }
 

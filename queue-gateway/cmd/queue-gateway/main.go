@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 
 	queuegateway "github.com/fairgate/fairgate/queue-gateway"
@@ -19,7 +20,9 @@ func serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service, err := queuegateway.New(ctx, cfg, logging.New(os.Stdout, "queue-gateway", cfg.LogLevel))
+	log := logging.New(os.Stdout, "queue-gateway", cfg.LogLevel)
+	slog.SetDefault(log) // what recovered panics and libraries have to say
+	service, err := queuegateway.New(ctx, cfg, log)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/fairgate/fairgate/queue-gateway/web"
 	"github.com/fairgate/fairgate/shared/clock"
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/queue"
 )
 
@@ -145,7 +146,7 @@ func (s *saleNames) get(id string) web.Sale {
 		}
 		named.sale.ID, named.asked = id, now
 		s.known[id] = named
-		go s.ask(id)
+		guard.Go("sale_names", func() { s.ask(id) })
 	}
 	return named.sale
 }

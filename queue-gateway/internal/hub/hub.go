@@ -65,13 +65,13 @@ func (h *Hub) forget(sub *subscription) {
 }
 
 // Run looks for changes twice a second, and when told of one, until ctx ends.
-func (h *Hub) Run(ctx context.Context, told <-chan struct{}) {
+func (h *Hub) Run(ctx context.Context, told <-chan struct{}) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 			h.Look()
 		case <-told:

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
@@ -167,9 +168,9 @@ func (p *Proxy) answer(c *fiber.Ctx, response *http.Response, cancel context.Can
 	body := &answerBody{body: response.Body, conn: c.Context().Conn(), cancel: cancel}
 	if isEventStream(response) {
 		body.stopped = p.streams.Done()
-		body.unhook = context.AfterFunc(p.streams, cancel)
+		body.unhook = context.AfterFunc(p.streams, guard.Func("proxy", cancel))
 	} else {
-		timer := time.AfterFunc(answerInFull, cancel)
+		timer := time.AfterFunc(answerInFull, guard.Func("proxy", cancel))
 		body.unhook = timer.Stop
 	}
 	c.Response().ImmediateHeaderFlush = true // a stream may have nothing to say for long
@@ -201,14 +202,14 @@ func isEventStream(r *http.Response) bool {
 // Watch asks the upstream for its health once a second while the breaker is not
 // closed or nobody else has had an answer for a while, so that an upstream that
 // dies or returns unseen is noticed. It returns when ctx ends.
-func (p *Proxy) Watch(ctx context.Context) {
+func (p *Proxy) Watch(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			p.transport.CloseIdleConnections()
-			return
+			return nil
 		case <-tick.C:
 			if !p.breaker.closed() || p.breaker.quiet(3*time.Second) {
 				p.probe(ctx)

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
 )
 
@@ -39,7 +40,9 @@ func (r *Requests) Run(ctx context.Context, heard func()) error {
 	rings, stop := r.bell.Listen("")
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- r.bell.Run(ctx) }()
+	guard.Go("capture_requests", func() {
+		ended <- guard.Call("capture_requests", func() error { return r.bell.Run(ctx) })
+	})
 	for {
 		select {
 		case err := <-ended:

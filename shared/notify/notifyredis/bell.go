@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
 )
 
@@ -21,6 +22,6 @@ func NewBell(client redis.UniversalClient, prefix string) *Bell {
 // ends, which closes it.
 func (b *Bell) Listen(ctx context.Context, accountID string) (<-chan struct{}, error) {
 	rings, stop := b.Bell.Listen(accountID)
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, guard.Func("inbox", stop))
 	return rings, nil
 }

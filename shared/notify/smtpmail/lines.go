@@ -10,6 +10,8 @@ import (
 
 	"github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 const (
@@ -49,7 +51,7 @@ func (l *lines) send(ctx context.Context, message *mail.Msg) error {
 			return nil
 		}
 		used := open.mails > 0
-		go func() { _ = open.conn.Close() }() // nobody knows what the server waits for
+		guard.Go("mail", func() { _ = open.conn.Close() }) // nobody knows what the server waits for
 		var answer *textproto.Error
 		if begun || !used || errors.As(err, &answer) {
 			return err
@@ -79,12 +81,12 @@ func (l *lines) take(ctx context.Context) (*line, error) {
 
 func (l *lines) put(open *line) {
 	if open.mails++; open.mails >= mailsPerLine {
-		go open.hangUp()
+		guard.Go("mail", open.hangUp)
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	open.end = time.AfterFunc(idleLine, func() { l.drop(open) })
+	open.end = time.AfterFunc(idleLine, guard.Func("mail", func() { l.drop(open) }))
 	l.idle = append(l.idle, open)
 }
 

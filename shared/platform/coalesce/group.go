@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // Group joins calls that come while others are on their way: what costs a database
@@ -59,7 +61,7 @@ func (g *Group[In, Out]) enter(c *call[In, Out]) {
 	g.waiting = append(g.waiting, c)
 	if !g.busy {
 		g.busy = true
-		go g.drive()
+		guard.Go("coalesce", g.drive)
 	}
 }
 
@@ -108,17 +110,16 @@ func (g *Group[In, Out]) together(calls []*call[In, Out]) (err error) {
 	}
 	var out []Out
 	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v", v)
-		}
 		for i, c := range calls {
 			if c.err = err; err == nil {
 				c.out = out[i]
 			}
 		}
 	}()
-	if out, err = g.do(ctx, in); err == nil && len(out) != len(in) {
-		err = fmt.Errorf("coalesce: %d results for %d calls", len(out), len(in))
-	}
-	return err
+	return guard.Call("coalesce", func() (err error) {
+		if out, err = g.do(ctx, in); err == nil && len(out) != len(in) {
+			err = fmt.Errorf("coalesce: %d results for %d calls", len(out), len(in))
+		}
+		return err
+	})
 }

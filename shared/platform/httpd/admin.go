@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // scrapeTimeout is less than Prometheus waits.
@@ -57,7 +59,7 @@ func ServeAdmin(ctx context.Context, addr string, metrics prometheus.Gatherer, c
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
 	server := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	stop := context.AfterFunc(ctx, guard.Func("admin", func() { _ = server.Close() }))
 	defer stop()
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/run"
 )
 
@@ -36,7 +37,7 @@ func (d *Drain) Check() Check {
 
 // After returns a context that ends when the drain after ctx is over, or with cancel.
 func (d *Drain) After(ctx context.Context) (serving context.Context, cancel context.CancelFunc) {
-	unhook := context.AfterFunc(ctx, func() { d.begun.Store(true) })
+	unhook := context.AfterFunc(ctx, guard.Func("drain", func() { d.begun.Store(true) }))
 	serving, end := run.Finish(ctx, d.delay)
 	return serving, func() { unhook(); end() }
 }

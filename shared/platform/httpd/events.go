@@ -12,6 +12,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // The rhythm of streams.
@@ -114,10 +116,10 @@ func (s *Streams) leave() {
 // Wait returns when all streams are over, after Stop, or when d has passed.
 func (s *Streams) Wait(d time.Duration) {
 	over := make(chan struct{})
-	go func() {
+	guard.Go("streams", func() {
+		defer close(over)
 		s.running.Wait()
-		close(over)
-	}()
+	})
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -149,8 +151,11 @@ func (s *Streams) Serve(c *fiber.Ctx, next func(e *Events, stop <-chan struct{})
 	request.HijackSetNoResponse(true)
 	request.Hijack(func(taken net.Conn) {
 		t := &stream{streams: s, conn: connOf(taken), chunked: request.Request.Header.IsHTTP11(), next: next, done: done}
-		t.begin(&request.Response.Header)
-		go t.run() // on a new goroutine with a small stack; the server's ends here
+		if err := guard.Call("streams", func() error { t.begin(&request.Response.Header); return nil }); err != nil {
+			t.end() // the server would end the process with this goroutine of its own
+			return
+		}
+		guard.Go("streams", t.run) // on a new goroutine with a small stack; the server's ends here
 	})
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
@@ -64,7 +65,7 @@ func New(o Options) *fiber.App {
 // Streams must end themselves when ctx ends.
 func Serve(ctx context.Context, app *fiber.App, addr string, grace time.Duration) error {
 	failed := make(chan error, 1)
-	go func() { failed <- app.Listen(addr) }()
+	guard.Go("http", func() { failed <- guard.Call("http", func() error { return app.Listen(addr) }) })
 	select {
 	case err := <-failed:
 		return err
@@ -77,7 +78,8 @@ func Serve(ctx context.Context, app *fiber.App, addr string, grace time.Duration
 }
 
 // knownMethodsOnly answers methods that Fiber has never heard of as the rest of
-// the app would; Fiber itself answers in plain text.
+// the app would; Fiber itself answers in plain text. It is the outermost handler of
+// ours: what panics around the app, as nothing should, costs its own connection only.
 func knownMethodsOnly(app *fiber.App, log *slog.Logger) {
 	known := map[string]bool{}
 	for _, method := range app.Config().RequestMethods {
@@ -85,6 +87,13 @@ func knownMethodsOnly(app *fiber.App, log *slog.Logger) {
 	}
 	handle := app.Server().Handler
 	app.Server().Handler = func(ctx *fasthttp.RequestCtx) {
+		defer func() {
+			if v := recover(); v != nil {
+				log.Error("panic around a request", "error", guard.Caught("http", v))
+				ctx.SetConnectionClose()
+				ctx.Error("", fasthttp.StatusInternalServerError)
+			}
+		}()
 		if known[string(ctx.Method())] {
 			handle(ctx)
 			return

@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/ident"
 	"github.com/fairgate/fairgate/shared/platform/logging"
 )
@@ -74,6 +75,7 @@ func (m *manners) answer(c *fiber.Ctx) error {
 func (m *manners) guarded(c *fiber.Ctx) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
+			_ = guard.Caught("http", v)
 			m.Log.ErrorContext(c.UserContext(), "panic", "path", c.Path(), "panic", v, "stack", string(debug.Stack()))
 			var isError bool
 			if err, isError = v.(error); !isError {

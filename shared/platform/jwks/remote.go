@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/clock"
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // ErrKeysUnavailable says that the keys have never been fetched and cannot be now.
@@ -103,12 +104,13 @@ func (r *Remote) refreshLocked() chan struct{} {
 	r.tried = now
 	flight := make(chan struct{})
 	r.flight = flight
-	go r.refresh(flight)
+	guard.Go("jwks", func() { r.refresh(flight) })
 	return flight
 }
 
 func (r *Remote) refresh(flight chan struct{}) {
-	set, err := r.fetch()
+	var set Set
+	err := guard.Call("jwks", func() (err error) { set, err = r.fetch(); return err })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {

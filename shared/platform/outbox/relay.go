@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 	"github.com/fairgate/fairgate/shared/platform/run"
 )
@@ -108,25 +109,20 @@ func nudge(c chan struct{}) {
 // that it calls when there is more than one batch. Helpers that looked whenever there
 // was something would only take a batch apart.
 func (r *Relay) Run(ctx context.Context, n int) error {
-	done := make(chan struct{})
+	var pollers guard.Group
 	for i := range n {
-		go func() {
-			if i == 0 {
-				r.scout(ctx)
-			} else {
-				r.assist(ctx)
-			}
-			done <- struct{}{}
-		}()
+		work := r.assist
+		if i == 0 {
+			work = r.scout
+		}
+		pollers.Keep(ctx, "outbox_relay", work)
 	}
-	for range n {
-		<-done
-	}
+	pollers.Wait()
 	return nil
 }
 
 // scout looks for ever, the less often the longer there has been nothing.
-func (r *Relay) scout(ctx context.Context) {
+func (r *Relay) scout(ctx context.Context) error {
 	down := time.Duration(0)
 	for empty := 0; ctx.Err() == nil; {
 		sent, err := r.look(ctx, empty > 0)
@@ -151,14 +147,15 @@ func (r *Relay) scout(ctx context.Context) {
 			}
 		}
 	}
+	return nil
 }
 
 // assist sleeps until the scout calls, and works until there is nothing for a while.
-func (r *Relay) assist(ctx context.Context) {
+func (r *Relay) assist(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-r.help:
 		}
 		for ctx.Err() == nil {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 const (
@@ -63,10 +65,10 @@ func whileHeld(ctx context.Context, conn *pgxpool.Conn, f func(stop, held contex
 	defer lose()
 	stop, cancel := context.WithCancel(held)
 	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
+	defer context.AfterFunc(ctx, guard.Func("leader", cancel))()
 
 	done := make(chan struct{})
-	go func() { defer close(done); f(stop, held) }()
+	guard.Go("leader", func() { defer close(done); f(stop, held) })
 	for {
 		select {
 		case <-done:

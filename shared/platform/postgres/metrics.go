@@ -3,6 +3,8 @@ package postgres
 import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 type poolMetrics struct {
@@ -35,6 +37,7 @@ func (m poolMetrics) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m poolMetrics) Collect(out chan<- prometheus.Metric) {
+	defer guard.Recover("metrics") // Prometheus collects on goroutines of its own
 	s := m.pool.Stat()
 	const now, counter = prometheus.GaugeValue, prometheus.CounterValue
 	waited := min(s.EmptyAcquireCount(), s.AcquireCount())

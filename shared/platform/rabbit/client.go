@@ -3,11 +3,11 @@ package rabbit
 import (
 	"context"
 	"log/slog"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/tracing"
 )
 
@@ -98,9 +98,9 @@ func (c *Client) gauge(registerer prometheus.Registerer, conn *connection) {
 // Run keeps both connections open until ctx ends, then closes them. End the
 // consumers and publishers first.
 func (c *Client) Run(ctx context.Context) error {
-	var both sync.WaitGroup
-	both.Go(func() { c.publishing.run(ctx) })
-	both.Go(func() { c.consuming.run(ctx) })
+	var both guard.Group
+	both.Keep(ctx, "rabbit", c.publishing.run)
+	both.Keep(ctx, "rabbit", c.consuming.run)
 	both.Wait()
 	return nil
 }

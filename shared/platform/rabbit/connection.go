@@ -15,6 +15,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // ErrDown says that there is no connection to the broker just now.
@@ -46,7 +47,7 @@ func newConnection(name, url string, topology Topology, log *slog.Logger) *conne
 	return &connection{name: name, url: url, topology: topology, log: log.With("connection", name), changed: make(chan struct{})}
 }
 
-func (c *connection) run(ctx context.Context) {
+func (c *connection) run(ctx context.Context) error {
 	var delay backoff
 	for ctx.Err() == nil {
 		conn, err := c.open(ctx)
@@ -59,6 +60,7 @@ func (c *connection) run(ctx context.Context) {
 		c.log.InfoContext(ctx, "connected to the broker")
 		c.hold(ctx, conn)
 	}
+	return nil
 }
 
 // hold offers conn to everybody until it breaks or ctx ends.
@@ -154,7 +156,7 @@ func (c *writeLimited) SetDeadline(t time.Time) error {
 // take, and breaks conn under it when ctx ends: only heartbeats would show, after
 // half a minute, that a broker hangs.
 func breakWhenDone(ctx context.Context, conn *amqp.Connection, f func() error) error {
-	defer context.AfterFunc(ctx, func() { _ = conn.CloseDeadline(time.Now()) })()
+	defer context.AfterFunc(ctx, guard.Func("rabbit", func() { _ = conn.CloseDeadline(time.Now()) }))()
 	return f()
 }
 

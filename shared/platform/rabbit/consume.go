@@ -4,15 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"runtime/debug"
-	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/ident"
 	"github.com/fairgate/fairgate/shared/platform/logging"
 	"github.com/fairgate/fairgate/shared/platform/run"
@@ -81,10 +79,10 @@ func (c *Client) session(ctx context.Context, k Consumer) (worked bool, err erro
 	}
 	defer leave(conn, ch.Close)
 	cancelled := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
+	stop := context.AfterFunc(ctx, guard.Func("rabbit_consume", func() {
 		defer close(cancelled)
 		leave(conn, func() error { return ch.Cancel(tag, false) })
-	})
+	}))
 	defer func() {
 		if !stop() {
 			<-cancelled // a channel answers one request at a time: close it after that
@@ -135,14 +133,14 @@ func (c *Client) work(ctx context.Context, k Consumer, ch *amqp.Channel, deliver
 // a message closes the channel, so that all end.
 func (c *Client) workEach(ctx, finishing context.Context, k Consumer, ch *amqp.Channel, deliveries <-chan amqp.Delivery) error {
 	failed := make(chan error, k.Workers)
-	var workers sync.WaitGroup
+	var workers guard.Group
 	for range k.Workers {
-		workers.Go(func() {
+		workers.Go("rabbit_consume", func() {
 			for d := range deliveries {
 				if ctx.Err() != nil {
 					return
 				}
-				err := c.settle(finishing, k, d)
+				err := guard.Call("rabbit_consume", func() error { return c.settle(finishing, k, d) })
 				if err == nil {
 					err = d.Ack(false)
 				}
@@ -202,9 +200,11 @@ func gather(ctx context.Context, k Consumer, deliveries <-chan amqp.Delivery) []
 // frame; where one could not be settled, the others of its batch alone.
 func (c *Client) settleAll(ctx context.Context, k Consumer, batch []amqp.Delivery) error {
 	outcome := make([]error, len(batch))
-	var all sync.WaitGroup
+	var all guard.Group
 	for i, d := range batch {
-		all.Go(func() { outcome[i] = c.settle(ctx, k, d) })
+		all.Go("rabbit_consume", func() {
+			outcome[i] = guard.Call("rabbit_consume", func() error { return c.settle(ctx, k, d) })
+		})
 	}
 	all.Wait()
 	failed := errors.Join(outcome...)
@@ -247,12 +247,9 @@ func (c *Client) settle(ctx context.Context, k Consumer, d amqp.Delivery) error 
 	return nil
 }
 
-func (c *Client) handle(ctx context.Context, k Consumer, d amqp.Delivery) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
+// handle calls the handler. Its panic is an error like others: a bug that a deploy may
+// cure goes up the ladder.
+func (c *Client) handle(ctx context.Context, k Consumer, d amqp.Delivery) error {
 	var e event.Envelope
 	if err := json.Unmarshal(d.Body, &e); err != nil {
 		return errs.ErrMalformedJSON.Because(err)
@@ -265,7 +262,7 @@ func (c *Client) handle(ctx context.Context, k Consumer, d amqp.Delivery) (err e
 	}
 	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
 	defer cancel()
-	return k.Handle(ctx, e)
+	return guard.Call("message_handler", func() error { return k.Handle(ctx, e) })
 }
 
 // climb publishes d to its rung: the next one, or for an error that names a time

@@ -9,6 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // The ways in which a publish can fail while the broker is up. Like ErrDown they
@@ -83,7 +84,7 @@ func (c *Client) putChannel(ch *publishChannel) {
 }
 
 // discard closes a channel, and does not wait for a broker that may hang.
-func discard(ch *publishChannel) { go func() { _ = ch.Close() }() }
+func discard(ch *publishChannel) { guard.Go("rabbit_publish", func() { _ = ch.Close() }) }
 
 // openChannel opens a channel; ErrDown also when ctx ends before the broker answers.
 func (c *Client) openChannel(ctx context.Context) (*publishChannel, error) {
@@ -96,19 +97,20 @@ func (c *Client) openChannel(ctx context.Context) (*publishChannel, error) {
 		err error
 	}
 	opened := make(chan result, 1)
-	go func() {
-		ch, err := confirmChannel(conn)
-		opened <- result{ch, err}
-	}()
+	guard.Go("rabbit_publish", func() {
+		r := result{err: ErrDown}
+		defer func() { opened <- r }()
+		r.ch, r.err = confirmChannel(conn)
+	})
 	select {
 	case r := <-opened:
 		return r.ch, r.err
 	case <-ctx.Done():
-		go func() {
+		guard.Go("rabbit_publish", func() {
 			if r := <-opened; r.err == nil {
 				c.putChannel(r.ch)
 			}
-		}()
+		})
 		return nil, ErrDown.Because(ctx.Err())
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 const (
@@ -84,7 +86,7 @@ func (c *Coalescer) enter(f *flight) {
 	c.waiting = append(c.waiting, f)
 	if c.busy < lanes {
 		c.busy++
-		go c.drive()
+		guard.Go("redis_pipelines", c.drive)
 	}
 }
 
@@ -115,7 +117,19 @@ func (c *Coalescer) next() []*flight {
 	return batch
 }
 
+// send sends a batch and answers all of it, whatever happens: the callers wait, and the
+// lane goes on.
 func (c *Coalescer) send(batch []*flight) {
+	err := guard.Call("redis_pipelines", func() error { c.exchange(batch); return nil })
+	for _, f := range batch {
+		if err != nil && f.command.Err() == nil {
+			f.command.SetErr(err)
+		}
+		close(f.done)
+	}
+}
+
+func (c *Coalescer) exchange(batch []*flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), laneTimeout)
 	defer cancel()
 	pipeline := c.Pipeline()
@@ -125,7 +139,4 @@ func (c *Coalescer) send(batch []*flight) {
 		}
 	}
 	_, _ = pipeline.Exec(ctx) // each command has its own error
-	for _, f := range batch {
-		close(f.done)
-	}
 }

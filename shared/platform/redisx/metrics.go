@@ -3,6 +3,8 @@ package redisx
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 type poolMetrics struct {
@@ -33,6 +35,7 @@ func (m poolMetrics) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m poolMetrics) Collect(out chan<- prometheus.Metric) {
+	defer guard.Recover("metrics") // Prometheus collects on goroutines of its own
 	s := m.client.PoolStats()
 	const now, counter = prometheus.GaugeValue, prometheus.CounterValue
 	idle := min(s.IdleConns, s.TotalConns) // both are read one after the other

@@ -62,9 +62,10 @@ func (h *History) add(job string, started time.Time, items Tally, err error) {
 }
 
 // keep stores what there is every minute until ctx ends.
-func (h *History) keep(ctx context.Context) {
+func (h *History) keep(ctx context.Context) error {
 	if h == nil {
-		return
+		<-ctx.Done()
+		return nil
 	}
 	tick := time.NewTicker(historyEvery)
 	defer tick.Stop()
@@ -75,6 +76,7 @@ func (h *History) keep(ctx context.Context) {
 			h.flush(ctx)
 		}
 	}
+	return nil
 }
 
 // flush stores what has been added; while it cannot, the figures go on adding up.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // Tally proves that a run left nothing out: Selected = Done + Failed.
@@ -92,10 +92,10 @@ func (j *Jobs) Run(ctx context.Context, jobs []Job) error {
 	if j.history != nil {
 		defer j.history.flush(ctx) // once all have ended
 	}
-	var all sync.WaitGroup
+	var all guard.Group
 	defer all.Wait()
-	all.Go(func() { j.history.keep(ctx) })
-	all.Go(func() { j.repeat(ctx, context.WithoutCancel(ctx), everywhere) })
+	all.Keep(ctx, "job_history", j.history.keep)
+	all.Go("jobs", func() { j.repeat(ctx, context.WithoutCancel(ctx), everywhere) })
 	return j.lead(ctx, func(stop, held context.Context) {
 		j.leading.Set(1)
 		defer j.leading.Set(0)
@@ -108,11 +108,11 @@ func (j *Jobs) Run(ctx context.Context, jobs []Job) error {
 func (j *Jobs) repeat(stop, held context.Context, jobs []Job) {
 	running, cancel := Finish(stop, j.finish)
 	defer cancel()
-	defer context.AfterFunc(held, cancel)()
-	var all sync.WaitGroup
+	defer context.AfterFunc(held, guard.Func("jobs", cancel))()
+	var all guard.Group
 	defer all.Wait()
 	for _, job := range jobs {
-		all.Go(func() {
+		all.Keep(stop, "jobs", func(stop context.Context) error {
 			tick := time.NewTicker(job.Every)
 			defer tick.Stop()
 			for stop.Err() == nil {
@@ -122,6 +122,7 @@ func (j *Jobs) repeat(stop, held context.Context, jobs []Job) {
 				case <-tick.C:
 				}
 			}
+			return nil
 		})
 	}
 }
@@ -151,12 +152,10 @@ func (j *Jobs) once(ctx context.Context, job Job) {
 
 // guarded turns a panic and a tally that does not add up into errors.
 func guarded(ctx context.Context, job Job) (tally Tally, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
-	tally, err = job.Do(ctx)
+	err = guard.Call("job", func() (err error) {
+		tally, err = job.Do(ctx)
+		return err
+	})
 	if err == nil && tally.Selected != tally.Done+tally.Failed {
 		err = fmt.Errorf("selected %d but did %d and failed %d", tally.Selected, tally.Done, tally.Failed)
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // Main calls serve with a context that ends on SIGINT or SIGTERM, and returns
@@ -14,7 +16,7 @@ import (
 func Main(name string, serve func(ctx context.Context) error) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := serve(ctx); err != nil {
+	if err := guard.Call("service", func() error { return serve(ctx) }); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		return 1
 	}

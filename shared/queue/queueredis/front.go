@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairgate/fairgate/shared/clock"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/queue"
 )
 
@@ -72,8 +73,10 @@ type view struct {
 
 // Run keeps every line going until ctx ends: beats, copies, reports of who is there.
 func (f *Front) Run(ctx context.Context) error {
-	var lines sync.WaitGroup
+	var lines guard.Group
 	defer lines.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end() // also should this loop panic: the lines are begun again with it
 	started := map[string]context.CancelFunc{}
 	ticker := time.NewTicker(refreshBeats * beat)
 	defer ticker.Stop()
@@ -85,7 +88,7 @@ func (f *Front) Run(ctx context.Context) error {
 				if started[sale] == nil {
 					lineCtx, stop := context.WithCancel(ctx)
 					started[sale] = stop
-					lines.Go(func() { f.runLine(lineCtx, sale) })
+					lines.Keep(lineCtx, "lines", func(ctx context.Context) error { return f.runLine(ctx, sale) })
 				}
 			}
 		}
@@ -138,7 +141,7 @@ func (f *Front) keepOnly(sales []string, started map[string]context.CancelFunc) 
 	}
 }
 
-func (f *Front) runLine(ctx context.Context, sale string) {
+func (f *Front) runLine(ctx context.Context, sale string) error {
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
 	failing := false
@@ -155,7 +158,7 @@ func (f *Front) runLine(ctx context.Context, sale string) {
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-ticker.C:
 		}
 	}

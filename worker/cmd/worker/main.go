@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 
 	"github.com/fairgate/fairgate/shared/platform/config"
@@ -19,7 +20,9 @@ func serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service, err := worker.New(ctx, cfg, logging.New(os.Stdout, "worker", cfg.LogLevel))
+	log := logging.New(os.Stdout, "worker", cfg.LogLevel)
+	slog.SetDefault(log) // what recovered panics and libraries have to say
+	service, err := worker.New(ctx, cfg, log)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/rabbit"
 )
 
@@ -67,21 +68,16 @@ const handleTimeout = 30 * time.Second
 
 // Run consumes everything until ctx ends, and lets what is in hand go on for finish.
 func Run(ctx context.Context, client *rabbit.Client, table []Consumer, finish time.Duration) error {
-	done := make(chan error, len(table))
+	var consumers guard.Group
 	for _, c := range table {
-		go func() {
-			done <- client.Consume(ctx, rabbit.Consumer{
+		consumers.Keep(ctx, "rabbit_consume", func(ctx context.Context) error {
+			return client.Consume(ctx, rabbit.Consumer{
 				Queue: c.Queue, Handle: c.Handle, Workers: c.Workers, Gather: c.Gather, Timeout: handleTimeout, Attempts: c.Attempts, Finish: finish,
 			})
-		}()
+		})
 	}
-	var failed error
-	for range table {
-		if err := <-done; err != nil {
-			failed = err
-		}
-	}
-	return failed
+	consumers.Wait()
+	return nil
 }
 
 // on decodes an event's data for f. Data that is not a T is parked.

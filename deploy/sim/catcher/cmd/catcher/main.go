@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 
@@ -25,5 +26,7 @@ func serve(ctx context.Context) error {
 	if err := errors.Join(webErr, mailErr); err != nil {
 		return err
 	}
-	return catcher.New(logging.New(os.Stdout, "catcher", "info")).Run(ctx, web, mail)
+	log := logging.New(os.Stdout, "catcher", "info")
+	slog.SetDefault(log) // what recovered panics and libraries have to say
+	return catcher.New(log).Run(ctx, web, mail)
 }

@@ -4,12 +4,14 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/fairgate/fairgate/deploy/sim/toss"
 	"github.com/fairgate/fairgate/shared/clock"
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/config"
 	"github.com/fairgate/fairgate/shared/platform/logging"
 	"github.com/fairgate/fairgate/shared/platform/run"
@@ -22,13 +24,15 @@ func serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sim, err := toss.New(ctx, cfg, clock.System{}, logging.New(os.Stdout, "toss-sim", "info"))
+	log := logging.New(os.Stdout, "toss-sim", "info")
+	slog.SetDefault(log) // what recovered panics and libraries have to say
+	sim, err := toss.New(ctx, cfg, clock.System{}, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = sim.Close() }()
 	server := &http.Server{Addr: cfg.Addr, Handler: sim, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	stop := context.AfterFunc(ctx, guard.Func("http", func() { _ = server.Close() }))
 	defer stop()
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
