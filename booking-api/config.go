@@ -39,7 +39,9 @@ type Config struct {
 	HoldKey         config.Secret `env:"HOLD_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtaG9sZC1rZXktMDE="`
 	RefreshLifetime time.Duration `env:"REFRESH_LIFETIME" envDefault:"720h"` // of a refresh token that is not used
 
-	FailedLoginsPerMinute int `env:"FAILED_LOGINS_PER_MINUTE" envDefault:"10"` // of one account
+	FailedLoginsPerMinute int `env:"FAILED_LOGINS_PER_MINUTE" envDefault:"10"` // of one account from one network
+	// FailedLoginsPerAccount is how many log-ins of one account may fail a minute, wherever from. A browser that is logged in to it is not stopped by others'.
+	FailedLoginsPerAccount int `env:"FAILED_LOGINS_PER_ACCOUNT" envDefault:"100"`
 	// FailedLoginsPerAddress is how many log-ins from one address may fail a minute, whatever the accounts.
 	FailedLoginsPerAddress int `env:"FAILED_LOGINS_PER_ADDRESS" envDefault:"600"`
 	SignUpsPerMinute       int `env:"SIGN_UPS_PER_MINUTE" envDefault:"600"` // from one address
@@ -79,6 +81,7 @@ func (c *Config) Validate() error {
 	check(c.RefreshLifetime >= time.Minute, "REFRESH_LIFETIME: must be at least 1m")
 	check(c.PostgresConns > 0, "POSTGRES_CONNS: must be more than 0")
 	check(c.FailedLoginsPerMinute > 0, "FAILED_LOGINS_PER_MINUTE: must be more than 0")
+	check(c.FailedLoginsPerAccount >= c.FailedLoginsPerMinute, "FAILED_LOGINS_PER_ACCOUNT: must be at least FAILED_LOGINS_PER_MINUTE")
 	check(c.FailedLoginsPerAddress > 0, "FAILED_LOGINS_PER_ADDRESS: must be more than 0")
 	check(c.SignUpsPerMinute > 0, "SIGN_UPS_PER_MINUTE: must be more than 0")
 	check(c.DrainDelay >= 0, "DRAIN_DELAY: must not be negative")

@@ -96,7 +96,7 @@ func (s *Service) wire() error {
 	cfg, system := s.cfg, clock.System{}
 	shop := cataloguepg.New(s.pool)
 	accounts := account.New(accountpg.New(s.pool), password.NewHasher(), accountredis.New(s.redis, cfg.Redis.Prefix), account.Settings{
-		FailedLogins: cfg.FailedLoginsPerMinute, FailedByAddress: cfg.FailedLoginsPerAddress, SignUps: cfg.SignUpsPerMinute, RefreshLifetime: cfg.RefreshLifetime,
+		FailedLogins: cfg.FailedLoginsPerMinute, FailedByAccount: cfg.FailedLoginsPerAccount, FailedByAddress: cfg.FailedLoginsPerAddress, SignUps: cfg.SignUpsPerMinute, RefreshLifetime: cfg.RefreshLifetime,
 	})
 
 	holdKey, err := holdKey(cfg.HoldKey)
@@ -135,7 +135,7 @@ func (s *Service) wire() error {
 		Clock: system, Log: s.log, Development: s.development(shop), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
 		TossClientKey: cfg.TossClientKey, PaymentWindowURL: cfg.paymentWindow(),
 		Limits: map[string]int{
-			account.LimitLogIn: cfg.FailedLoginsPerMinute, account.LimitLogInAddress: cfg.FailedLoginsPerAddress, account.LimitSignUp: cfg.SignUpsPerMinute,
+			account.LimitLogIn: cfg.FailedLoginsPerMinute, account.LimitLogInAccount: cfg.FailedLoginsPerAccount, account.LimitLogInAddress: cfg.FailedLoginsPerAddress, account.LimitSignUp: cfg.SignUpsPerMinute,
 		},
 	}
 	api.Register(s.app, door)

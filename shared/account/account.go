@@ -2,8 +2,9 @@
 // that keep them. Access tokens are signed by the door from what it finds here.
 //
 // A log-in starts a family of refresh tokens; each is exchanged once for its
-// successor. Whoever shows a spent one has a stolen copy, or was stolen from: the
-// whole family dies. So the tabs of a browser must take turns.
+// successor, or a few times within seconds as long as no successor was used: two tabs
+// ask at once, an answer is lost. A spent one that turns up later is a stolen copy, or
+// was stolen from: the whole family dies.
 package account
 
 import (

@@ -33,10 +33,14 @@ type Store interface {
 	// StartLogin begins a family with its first refresh token.
 	StartLogin(ctx context.Context, accountID string, token Digest, lifetime time.Duration) error
 	// Rotate spends old, adds next to its family and returns the account. A token
-	// that is spent already revokes the family. ErrRefreshInvalid.
+	// that is spent already revokes the family, except within seconds of being spent
+	// and before any successor of it was used. ErrRefreshInvalid.
 	Rotate(ctx context.Context, old, next Digest, lifetime time.Duration) (Account, error)
 	// EndLogin revokes the family of token; nothing happens when it is unknown.
 	EndLogin(ctx context.Context, token Digest) error
+	// AccountOf returns the account of the log-in that token, spent or not, belongs
+	// to; ErrRefreshInvalid once the log-in is over.
+	AccountOf(ctx context.Context, token Digest) (string, error)
 }
 
 // Hasher turns passwords into hashes. Verify takes the same time for any hash
@@ -58,9 +62,10 @@ type Limiter interface {
 
 // Settings of the service.
 type Settings struct {
-	FailedLogins    int           // a minute and account
-	FailedByAddress int           // log-ins that fail, a minute and address
-	SignUps         int           // a minute and address
+	FailedLogins    int           // a minute, of one account from one network
+	FailedByAccount int           // a minute, of one account from anywhere
+	FailedByAddress int           // a minute, from one network at any account
+	SignUps         int           // a minute and network
 	RefreshLifetime time.Duration // of a refresh token that is not used
 }
 
@@ -88,6 +93,7 @@ const limitWindow = time.Minute
 // The names of the limits, as the extra "limit" of errs.ErrRateLimited gives them.
 const (
 	LimitLogIn        = "login"
+	LimitLogInAccount = "login_account"
 	LimitLogInAddress = "login_address"
 	LimitSignUp       = "signup"
 )
@@ -146,39 +152,72 @@ func (s *Service) take(ctx context.Context, name, who string, limit int) error {
 	return errs.ErrRateLimited.WithRetryAfter(max(wait, time.Second)).With("limit", name)
 }
 
+// From is where a log-in comes from.
+type From struct {
+	Network string // an IPv4 address, or the /64 of an IPv6 address
+	Refresh string // the browser's refresh token, if it has one
+}
+
 // LogIn checks a password and starts a log-in; it returns the account and its
 // first refresh token. Errors: ErrInvalidCredentials, the same and as slow
 // whether the e-mail is known or not; errs.ErrRateLimited after too many
-// failures for one e-mail, or from the caller's address for any.
-func (s *Service) LogIn(ctx context.Context, email, password, address string) (Account, string, error) {
+// failures for one e-mail, or from the caller's network for any.
+func (s *Service) LogIn(ctx context.Context, email, password string, from From) (Account, string, error) {
 	email = strings.ToLower(email)
 	account, hash, err := s.store.ByEmail(ctx, email)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Account{}, "", err
 	}
-	if err := s.take(ctx, LimitLogInAddress, address, s.settings.FailedByAddress); err != nil {
+	if err := s.take(ctx, LimitLogInAddress, from.Network, s.settings.FailedByAddress); err != nil {
 		return Account{}, "", err
 	}
-	if err := s.verify(ctx, email, hash, password, ErrInvalidCredentials); err != nil {
+	if err := s.verify(ctx, guess{email, hash, password, from.Network, s.knows(ctx, from.Refresh, account.ID)}, ErrInvalidCredentials); err != nil {
 		return Account{}, "", err
 	}
-	_ = s.limiter.Return(ctx, LimitLogInAddress+":"+address) // only failures count
+	_ = s.limiter.Return(ctx, LimitLogInAddress+":"+from.Network) // only failures count
 	token, digest := newRefreshToken()
 	return account, token, s.store.StartLogin(ctx, account.ID, digest, s.settings.RefreshLifetime)
 }
 
-// verify counts each try against the limit before it is made, so that parallel
-// guesses cannot pass it, and takes the successful one back.
-func (s *Service) verify(ctx context.Context, email, hash, password string, wrong error) error {
-	sum := sha256.Sum256([]byte(email)) // keeps addresses out of the limiter's keys
+// knows reports whether the browser that shows token is logged in to the account: what
+// strangers do to the account's limit then does not concern it.
+func (s *Service) knows(ctx context.Context, token, accountID string) bool {
+	if token == "" || accountID == "" {
+		return false
+	}
+	owner, err := s.store.AccountOf(ctx, digestOf(token))
+	return err == nil && owner == accountID
+}
+
+// guess is one try at a password.
+type guess struct {
+	email, hash, password, network string
+	known                          bool // the browser is logged in to the account
+}
+
+// verify counts each try against the limits before it is made, so that parallel
+// guesses cannot pass them, and takes the successful one back. Strangers elsewhere can
+// use up only the account's looser limit, not the one of the network that its owner is
+// in.
+func (s *Service) verify(ctx context.Context, g guess, wrong error) error {
+	sum := sha256.Sum256([]byte(g.email)) // keeps addresses out of the limiter's keys
 	who := base64.RawURLEncoding.EncodeToString(sum[:16])
-	if err := s.take(ctx, LimitLogIn, who, s.settings.FailedLogins); err != nil {
+	here := who + ":" + g.network
+	if err := s.take(ctx, LimitLogIn, here, s.settings.FailedLogins); err != nil {
 		return err
 	}
-	if !s.hasher.Verify(hash, password) {
+	if !g.known {
+		if err := s.take(ctx, LimitLogInAccount, who, s.settings.FailedByAccount); err != nil {
+			return err
+		}
+	}
+	if !s.hasher.Verify(g.hash, g.password) {
 		return wrong
 	}
-	_ = s.limiter.Return(ctx, LimitLogIn+":"+who) // a lost return costs one try of this minute
+	_ = s.limiter.Return(ctx, LimitLogIn+":"+here) // a lost return costs one try of this minute
+	if !g.known {
+		_ = s.limiter.Return(ctx, LimitLogInAccount+":"+who)
+	}
 	return nil
 }
 
@@ -224,12 +263,12 @@ func (s *Service) Change(ctx context.Context, id string, c Changes) (Account, er
 
 // Delete erases an account after checking its password. Errors:
 // ErrWrongPassword, errs.ErrRateLimited, ErrNotFound.
-func (s *Service) Delete(ctx context.Context, id, password string) error {
+func (s *Service) Delete(ctx context.Context, id, password string, from From) error {
 	account, hash, err := s.store.ByID(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := s.verify(ctx, account.Email, hash, password, ErrWrongPassword); err != nil {
+	if err := s.verify(ctx, guess{account.Email, hash, password, from.Network, s.knows(ctx, from.Refresh, id)}, ErrWrongPassword); err != nil {
 		return err
 	}
 	return s.store.Erase(ctx, id)

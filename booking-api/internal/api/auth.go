@@ -41,7 +41,8 @@ type accountOutput struct {
 }
 
 type logInInput struct {
-	Body struct {
+	Refresh string `cookie:"refresh_token" doc:"A browser that is logged in to the account is not stopped by what others tried."`
+	Body    struct {
 		Email    string `json:"email" maxLength:"254" example:"fan@fairgate.test"`
 		Password string `json:"password" maxLength:"1000" example:"Fairgate-dev-1"`
 	}
@@ -73,7 +74,7 @@ func (a *api) authRoutes() {
 	add(a, route{Operation: huma.Operation{
 		OperationID: "log-in", Method: http.MethodPost, Path: "/v1/auth/login", Tags: []string{"accounts"},
 		Summary: "Log in", Description: "Answers with an access token of 15 minutes and sets the cookie `refresh_token`. " +
-			"401 `invalid_credentials`, alike whether the e-mail is known or not. 10 failures a minute and account.",
+			"401 `invalid_credentials`, alike whether the e-mail is known or not. 10 failures a minute of an account from one network, 100 from all.",
 	}, fails: []*errs.Error{account.ErrInvalidCredentials, errs.ErrRateLimited}}, a.logIn)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh", Tags: []string{"accounts"},
@@ -91,7 +92,7 @@ func (a *api) authRoutes() {
 
 func (a *api) signUp(ctx context.Context, in *signUpInput) (*accountOutput, error) {
 	b := in.Body
-	made, err := a.Accounts.SignUp(ctx, account.NewAccount{Email: b.Email, Password: b.Password, Name: b.Name, Locale: b.Locale}, of(ctx).clientIP)
+	made, err := a.Accounts.SignUp(ctx, account.NewAccount{Email: b.Email, Password: b.Password, Name: b.Name, Locale: b.Locale}, of(ctx).network)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (a *api) signUp(ctx context.Context, in *signUpInput) (*accountOutput, erro
 }
 
 func (a *api) logIn(ctx context.Context, in *logInInput) (*tokensOutput, error) {
-	who, refresh, err := a.Accounts.LogIn(ctx, in.Body.Email, in.Body.Password, of(ctx).clientIP)
+	who, refresh, err := a.Accounts.LogIn(ctx, in.Body.Email, in.Body.Password, account.From{Network: of(ctx).network, Refresh: in.Refresh})
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +200,7 @@ func (a *api) changeMe(ctx context.Context, in *changeMeInput) (*accountOutput, 
 }
 
 func (a *api) deleteMe(ctx context.Context, in *deleteMeInput) (*loggedOut, error) {
-	if err := a.Accounts.Delete(ctx, of(ctx).caller.ID, in.Body.Password); err != nil {
+	if err := a.Accounts.Delete(ctx, of(ctx).caller.ID, in.Body.Password, account.From{Network: of(ctx).network}); err != nil {
 		return nil, err
 	}
 	return a.forgetCookies(), nil

@@ -24,7 +24,7 @@ func (f *Forms) LogIn(c *fiber.Ctx, email, password string) error {
 	if !f.api.fromThisSite(c) {
 		return errOrigin
 	}
-	who, refresh, err := f.api.Accounts.LogIn(c.UserContext(), email, password, clientIP(c))
+	who, refresh, err := f.api.Accounts.LogIn(c.UserContext(), email, password, account.From{Network: network(c)})
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (f *Forms) SignUp(c *fiber.Ctx, n account.NewAccount) error {
 	if !f.api.fromThisSite(c) {
 		return errOrigin
 	}
-	if _, err := f.api.Accounts.SignUp(c.UserContext(), n, clientIP(c)); err != nil {
+	if _, err := f.api.Accounts.SignUp(c.UserContext(), n, network(c)); err != nil {
 		return err
 	}
 	return f.LogIn(c, n.Email, n.Password)
@@ -61,7 +61,7 @@ func (f *Forms) LogOut(c *fiber.Ctx) error {
 	return nil
 }
 
-func clientIP(c *fiber.Ctx) string { return strings.Clone(httpd.ClientIP(c)) }
+func network(c *fiber.Ctx) string { return strings.Clone(httpd.ClientNetwork(c)) }
 
 func setCookies(c *fiber.Ctx, cookies []http.Cookie) {
 	for i := range cookies {

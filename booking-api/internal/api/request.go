@@ -42,11 +42,11 @@ var (
 
 // request is what the middlewares have found out about a request.
 type request struct {
-	caller   Caller         // zero on public routes
-	session  *queue.Session // of the pass, on queued sales
-	key      booking.Key    // where an Idempotency-Key is required
-	clientIP string
-	id       string
+	caller  Caller         // zero on public routes
+	session *queue.Session // of the pass, on queued sales
+	key     booking.Key    // where an Idempotency-Key is required
+	network string         // of the caller, as limits count it
+	id      string
 }
 
 type requestKey struct{}
@@ -109,7 +109,7 @@ func bodyOf(ctx huma.Context) []byte {
 // begin is the first middleware of every route.
 func (a *api) begin(ctx huma.Context, next func(huma.Context)) {
 	c := humafiber.Unwrap(ctx)
-	r := &request{clientIP: strings.Clone(httpd.ClientIP(c)), id: logging.RequestID(c.UserContext())}
+	r := &request{network: strings.Clone(httpd.ClientNetwork(c)), id: logging.RequestID(c.UserContext())}
 	next(huma.WithValue(copied{ctx}, requestKey{}, r))
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 const insertToken = `
-	INSERT INTO refresh_token (digest, login_id, expires_at)
-	VALUES ($1, $2, now() + make_interval(secs => $3))`
+	INSERT INTO refresh_token (digest, login_id, generation, expires_at)
+	VALUES ($1, $2, $3, now() + make_interval(secs => $4))`
 
 // StartLogin begins a family of refresh tokens and forgets the account's expired ones.
 func (s *Store) StartLogin(ctx context.Context, accountID string, token account.Digest, lifetime time.Duration) error {
@@ -27,10 +27,14 @@ func (s *Store) StartLogin(ctx context.Context, accountID string, token account.
 		batch := &pgx.Batch{}
 		batch.Queue(forget, accountID)
 		batch.Queue(start, id, accountID)
-		batch.Queue(insertToken, token[:], id, lifetime.Seconds())
+		batch.Queue(insertToken, token[:], id, 0, lifetime.Seconds())
 		return tx.SendBatch(ctx, batch).Close()
 	})
 }
+
+// refreshGrace is how long a token that was exchanged may be exchanged once more: two
+// tabs that ask at once, or one whose answer was lost.
+const refreshGrace = 10 * time.Second
 
 // Rotate spends old and adds next to its family. The revocation of a family
 // whose spent token turns up again is committed although the call fails.
@@ -39,19 +43,19 @@ func (s *Store) Rotate(ctx context.Context, old, next account.Digest, lifetime t
 	var reused bool
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		reused = false
-		family, err := spend(ctx, tx, old)
+		token, err := spend(ctx, tx, old)
 		if err != nil {
 			return err
 		}
-		if family.reused {
+		if token.reused {
 			reused = true
-			return revoke(ctx, tx, family.loginID)
+			return revoke(ctx, tx, token.loginID)
 		}
-		if _, err := tx.Exec(ctx, insertToken, next[:], family.loginID, lifetime.Seconds()); err != nil {
+		if _, err := tx.Exec(ctx, insertToken, next[:], token.loginID, token.generation+1, lifetime.Seconds()); err != nil {
 			return err
 		}
 		const q = `SELECT ` + columns + ` FROM account WHERE id = $1 AND deleted_at IS NULL`
-		a, _, err = scan(tx.QueryRow(ctx, q, family.accountID))
+		a, _, err = scan(tx.QueryRow(ctx, q, token.accountID))
 		if errors.Is(err, account.ErrNotFound) {
 			return account.ErrRefreshInvalid
 		}
@@ -63,30 +67,51 @@ func (s *Store) Rotate(ctx context.Context, old, next account.Digest, lifetime t
 	return a, err
 }
 
-type family struct {
+// spent is a token that was shown for exchange.
+type spent struct {
 	loginID, accountID string
-	reused             bool
+	generation         int64
+	reused             bool // by somebody who should not have it any more
 }
 
-// spend marks a token as used and says whether it was already.
+// spend marks a token as used and says whether it may be exchanged: once, and again
+// within refreshGrace as long as no successor of it has been used. The other tokens of
+// its generation, made within that grace, are spent with it for good: of two copies
+// only one can live on, so that a stolen one is found out as before.
 // Concurrent calls take turns on the log-in's row.
-func spend(ctx context.Context, tx pgx.Tx, token account.Digest) (family, error) {
+func spend(ctx context.Context, tx pgx.Tx, token account.Digest) (spent, error) {
 	const lock = `
-		SELECT l.id, l.account_id FROM refresh_token t JOIN login l ON l.id = t.login_id
+		SELECT l.id, l.account_id, t.generation FROM refresh_token t JOIN login l ON l.id = t.login_id
 		WHERE t.digest = $1 AND t.expires_at > now() AND l.revoked_at IS NULL
 		FOR UPDATE OF l`
-	const use = `UPDATE refresh_token SET used_at = now() WHERE digest = $1 AND used_at IS NULL`
-	var f family
-	err := tx.QueryRow(ctx, lock, token[:]).Scan(&f.loginID, &f.accountID)
+	const use = `UPDATE refresh_token SET used_at = clock_timestamp() WHERE digest = $1 AND used_at IS NULL`
+	const retire = `
+		UPDATE refresh_token SET used_at = '-infinity'
+		WHERE login_id = $1 AND generation <= $2 AND used_at IS NULL`
+	const again = `
+		SELECT t.used_at > clock_timestamp() - make_interval(secs => $2) AND NOT EXISTS
+			(SELECT FROM refresh_token n WHERE n.login_id = t.login_id AND n.generation > t.generation AND n.used_at IS NOT NULL)
+		FROM refresh_token t WHERE t.digest = $1`
+	var s spent
+	err := tx.QueryRow(ctx, lock, token[:]).Scan(&s.loginID, &s.accountID, &s.generation)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return f, account.ErrRefreshInvalid
+		return s, account.ErrRefreshInvalid
 	}
 	if err != nil {
-		return f, err
+		return s, err
 	}
 	tag, err := tx.Exec(ctx, use, token[:])
-	f.reused = tag.RowsAffected() == 0
-	return f, err
+	if err != nil {
+		return s, err
+	}
+	if tag.RowsAffected() > 0 {
+		_, err = tx.Exec(ctx, retire, s.loginID, s.generation)
+		return s, err
+	}
+	var forgiven bool
+	err = tx.QueryRow(ctx, again, token[:], refreshGrace.Seconds()).Scan(&forgiven)
+	s.reused = !forgiven
+	return s, err
 }
 
 func revoke(ctx context.Context, tx pgx.Tx, loginID string) error {
@@ -102,4 +127,17 @@ func (s *Store) EndLogin(ctx context.Context, token account.Digest) error {
 		AND id = (SELECT login_id FROM refresh_token WHERE digest = $1)`
 	_, err := s.pool.Exec(ctx, q, token[:])
 	return err
+}
+
+// AccountOf returns whose log-in token belongs to, spent or not, while the log-in lives.
+func (s *Store) AccountOf(ctx context.Context, token account.Digest) (string, error) {
+	const q = `
+		SELECT l.account_id FROM refresh_token t JOIN login l ON l.id = t.login_id
+		WHERE t.digest = $1 AND t.expires_at > now() AND l.revoked_at IS NULL`
+	var id string
+	err := s.pool.QueryRow(ctx, q, token[:]).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", account.ErrRefreshInvalid
+	}
+	return id, err
 }

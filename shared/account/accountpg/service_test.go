@@ -33,7 +33,7 @@ func newServiceWith(t *testing.T, hasher account.Hasher) (*account.Service, *pgx
 	pool := pgtest.Pool(t)
 	client, prefix := backendtest.Redis(t)
 	return account.New(accountpg.New(pool), hasher, accountredis.New(client, prefix),
-		account.Settings{FailedLogins: 10, FailedByAddress: 600, SignUps: 600, RefreshLifetime: time.Hour}), pool
+		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 600, SignUps: 600, RefreshLifetime: time.Hour}), pool
 }
 
 func signUp(t *testing.T, s *account.Service, email string) account.Account {
@@ -109,14 +109,14 @@ func TestLogInDoesNotTellWhetherTheEmailExists(t *testing.T) {
 	s, _ := newServiceWith(t, hasher)
 	ctx := context.Background()
 	a := signUp(t, s, "a@b.test")
-	got, token, err := s.LogIn(ctx, "A@b.test", goodPassword, "127.0.0.1")
+	got, token, err := s.LogIn(ctx, "A@b.test", goodPassword, account.From{Network: "127.0.0.1"})
 	if err != nil || got.ID != a.ID || token == "" {
 		t.Fatalf("%+v, %q, %v", got, token, err)
 	}
 	hasher.verified.Store(0)
 	var answers []string
 	for _, email := range []string{"a@b.test", "nobody@b.test"} {
-		_, _, err := s.LogIn(ctx, email, "wrong-Pass1", "127.0.0.1")
+		_, _, err := s.LogIn(ctx, email, "wrong-Pass1", account.From{Network: "127.0.0.1"})
 		answers = append(answers, fmt.Sprint(err))
 		if n := hasher.verified.Swap(0); n != 1 {
 			t.Errorf("%s: %d passwords were verified, which takes nearly all the time; want 1", email, n)
@@ -144,7 +144,7 @@ func TestFailedLogInsAreLimitedEvenInParallel(t *testing.T) {
 	s, _ := newService(t)
 	signUp(t, s, "a@b.test")
 	for range 12 { // successes do not count
-		if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword, "127.0.0.1"); err != nil {
+		if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword, account.From{Network: "127.0.0.1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -152,7 +152,7 @@ func TestFailedLogInsAreLimitedEvenInParallel(t *testing.T) {
 	results := make(chan error, 30)
 	for range cap(results) {
 		wg.Go(func() {
-			_, _, err := s.LogIn(context.Background(), "a@b.test", "wrong-Pass1", "127.0.0.1")
+			_, _, err := s.LogIn(context.Background(), "a@b.test", "wrong-Pass1", account.From{Network: "127.0.0.1"})
 			results <- err
 		})
 	}
@@ -172,7 +172,7 @@ func TestFailedLogInsAreLimitedEvenInParallel(t *testing.T) {
 	if wrong != 10 || limited != 20 {
 		t.Errorf("%d tried, %d limited; want 10, 20", wrong, limited)
 	}
-	if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword, "127.0.0.1"); !errors.Is(err, errs.ErrRateLimited) {
+	if _, _, err := s.LogIn(context.Background(), "a@b.test", goodPassword, account.From{Network: "127.0.0.1"}); !errors.Is(err, errs.ErrRateLimited) {
 		t.Errorf("the right password after the limit: %v", err)
 	}
 }
@@ -181,7 +181,7 @@ func TestSignUpsAreLimitedByAddress(t *testing.T) {
 	t.Parallel()
 	client, prefix := backendtest.Redis(t)
 	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix),
-		account.Settings{FailedLogins: 10, FailedByAddress: 3, SignUps: 2, RefreshLifetime: time.Hour})
+		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 3, SignUps: 2, RefreshLifetime: time.Hour})
 	for i, address := range []string{"10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1"} {
 		n := account.NewAccount{Email: fmt.Sprintf("a%d@b.test", i), Password: goodPassword, Name: "a"}
 		if _, err := s.SignUp(context.Background(), n, address); errors.Is(err, errs.ErrRateLimited) != (i == 3) {
@@ -194,10 +194,10 @@ func TestFailedLogInsAreLimitedByAddress(t *testing.T) {
 	t.Parallel()
 	client, prefix := backendtest.Redis(t)
 	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix),
-		account.Settings{FailedLogins: 10, FailedByAddress: 3, SignUps: 600, RefreshLifetime: time.Hour})
+		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 3, SignUps: 600, RefreshLifetime: time.Hour})
 	signUp(t, s, "a@b.test")
 	logIn := func(email, password, address string) error {
-		_, _, err := s.LogIn(context.Background(), email, password, address)
+		_, _, err := s.LogIn(context.Background(), email, password, account.From{Network: address})
 		return err
 	}
 	for range 5 { // successes do not count
@@ -220,10 +220,10 @@ func TestFailedLogInsAreLimitedByAddress(t *testing.T) {
 
 func TestRefreshRotatesAndReuseRevokesTheFamily(t *testing.T) {
 	t.Parallel()
-	s, _ := newService(t)
+	s, pool := newService(t)
 	ctx := context.Background()
 	a := signUp(t, s, "a@b.test")
-	_, first, err := s.LogIn(ctx, "a@b.test", goodPassword, "127.0.0.1")
+	_, first, err := s.LogIn(ctx, "a@b.test", goodPassword, account.From{Network: "127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,13 +231,14 @@ func TestRefreshRotatesAndReuseRevokesTheFamily(t *testing.T) {
 	if err != nil || got.ID != a.ID || second == first {
 		t.Fatalf("%+v, %v", got, err)
 	}
+	pass(t, pool, 11*time.Second) // more than the grace
 	if _, _, err := s.Refresh(ctx, first); !errors.Is(err, account.ErrRefreshInvalid) {
 		t.Errorf("reuse: %v", err)
 	}
 	if _, _, err := s.Refresh(ctx, second); !errors.Is(err, account.ErrRefreshInvalid) {
 		t.Errorf("the family lives on after a reuse: %v", err)
 	}
-	_, fresh, err := s.LogIn(ctx, "a@b.test", goodPassword, "127.0.0.1")
+	_, fresh, err := s.LogIn(ctx, "a@b.test", goodPassword, account.From{Network: "127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +254,7 @@ func TestLogOutDeletionAndExpiryEndRefreshing(t *testing.T) {
 			return s.LogOut(context.Background(), token)
 		},
 		"deletion": func(s *account.Service, _ *pgxpool.Pool, id, _ string) error {
-			return s.Delete(context.Background(), id, goodPassword)
+			return s.Delete(context.Background(), id, goodPassword, account.From{Network: "127.0.0.1"})
 		},
 		"expiry": func(_ *account.Service, pool *pgxpool.Pool, _, _ string) error {
 			_, err := pool.Exec(context.Background(), `UPDATE refresh_token SET expires_at = now()`)
@@ -264,7 +265,7 @@ func TestLogOutDeletionAndExpiryEndRefreshing(t *testing.T) {
 			t.Parallel()
 			s, pool := newService(t)
 			a := signUp(t, s, "a@b.test")
-			_, token, err := s.LogIn(context.Background(), "a@b.test", goodPassword, "127.0.0.1")
+			_, token, err := s.LogIn(context.Background(), "a@b.test", goodPassword, account.From{Network: "127.0.0.1"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -283,10 +284,10 @@ func TestDeletedAccountIsAnonymousAndItsEmailFree(t *testing.T) {
 	s, pool := newService(t)
 	ctx := context.Background()
 	a := signUp(t, s, "a@b.test")
-	if err := s.Delete(ctx, a.ID, "wrong-Pass1"); !errors.Is(err, account.ErrWrongPassword) {
+	if err := s.Delete(ctx, a.ID, "wrong-Pass1", account.From{Network: "127.0.0.1"}); !errors.Is(err, account.ErrWrongPassword) {
 		t.Fatalf("with a wrong password: %v", err)
 	}
-	if err := s.Delete(ctx, a.ID, goodPassword); err != nil {
+	if err := s.Delete(ctx, a.ID, goodPassword, account.From{Network: "127.0.0.1"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Get(ctx, a.ID); !errors.Is(err, account.ErrNotFound) {
@@ -311,7 +312,7 @@ func TestSeedIsIdempotent(t *testing.T) {
 			t.Errorf("seeding %d: %d, %v", i+1, n, err)
 		}
 	}
-	a, _, err := s.LogIn(ctx, "admin@fairgate.test", accountpg.DevelopmentPassword, "127.0.0.1")
+	a, _, err := s.LogIn(ctx, "admin@fairgate.test", accountpg.DevelopmentPassword, account.From{Network: "127.0.0.1"})
 	if err != nil || a.Role != account.Admin {
 		t.Errorf("%+v, %v", a, err)
 	}
