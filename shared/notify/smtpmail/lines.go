@@ -16,7 +16,8 @@ import (
 
 const (
 	idleLine     = 20 * time.Second // before a connection that nobody needs is closed
-	mailsPerLine = 50               // servers stop a connection that sends for ever
+	goodbyeLimit = 5 * time.Second
+	mailsPerLine = 50 // servers stop a connection that sends for ever
 )
 
 // line is an open connection to the mail server.
@@ -101,6 +102,7 @@ func (l *lines) drop(open *line) {
 
 // hangUp says goodbye to a server that may not listen.
 func (l *line) hangUp() {
+	_ = l.conn.UpdateDeadline(goodbyeLimit) // the last mail's is over
 	_ = l.conn.Quit()
 	_ = l.conn.Close()
 }

@@ -23,18 +23,48 @@ type Check struct {
 	Probe func(ctx context.Context) error
 }
 
-// Readiness runs all checks and returns each one's state ("ok" or the error).
+// probeLimit is how long a dependency may take to show that it is there.
+const probeLimit = 2 * time.Second
+
+var errSilent = errors.New("no answer in time")
+
+// Readiness runs all checks at once and returns each one's state ("ok" or the error).
+// It takes at most two seconds: one that hangs is not ready, and hides no other.
 func Readiness(ctx context.Context, checks []Check) (states map[string]string, ready bool) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
+	outcomes := make([]chan error, len(checks))
+	for i, check := range checks {
+		outcome := make(chan error, 1)
+		outcomes[i] = outcome
+		guard.Go("readiness", func() {
+			outcome <- guard.Call("readiness", func() error { return check.Probe(ctx) })
+		})
+	}
 	states, ready = map[string]string{}, true
-	for _, check := range checks {
+	for i, check := range checks {
 		states[check.Name] = "ok"
-		if err := check.Probe(ctx); err != nil {
+		if err := await(ctx, outcomes[i]); err != nil {
 			states[check.Name], ready = err.Error(), false
 		}
 	}
 	return states, ready
+}
+
+// await returns what a probe says, or errSilent when ctx ends before, as a probe that
+// does not heed ctx would have it.
+func await(ctx context.Context, outcome <-chan error) error {
+	select {
+	case err := <-outcome:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-outcome: // it came just in time
+		return err
+	default:
+		return errSilent
+	}
 }
 
 // ServeAdmin listens on addr (loopback) until ctx ends: /healthz, /readyz,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +14,8 @@ import (
 )
 
 // Open connects a pool of at most maxConns. Statements are cut off after 5 s and
-// transactions left idle after 10 s, so that a stuck caller cannot hold a seat.
+// transactions left idle after 10 s, so that a stuck caller cannot hold a seat. A server
+// that hangs is given up by us, see dial.
 func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
 	settings, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -22,7 +24,8 @@ func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error
 	settings.MaxConns = maxConns
 	settings.MaxConnLifetime = time.Hour
 	params := settings.ConnConfig.RuntimeParams
-	params["statement_timeout"] = "5000"
+	settings.ConnConfig.ConnectTimeout, settings.ConnConfig.DialFunc = connectLimit, dial
+	params["statement_timeout"] = strconv.FormatInt(statementLimit.Milliseconds(), 10)
 	params["idle_in_transaction_session_timeout"] = "10000"
 	params["timezone"] = "UTC"
 	return pgxpool.NewWithConfig(ctx, settings)
