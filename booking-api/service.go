@@ -64,6 +64,7 @@ type Service struct {
 	seats   *booking.Availability
 	holds   *booking.Holds
 	bell    *notifyredis.Bell
+	revoked *accountredis.Revoked
 	wakes   *bookingredis.Wakes
 	streams *httpd.Streams
 	drain   *httpd.Drain
@@ -84,6 +85,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
 		return nil, err
 	}
+	s.revoked = accountredis.NewRevoked(s.redis, cfg.Redis.Prefix, account.AccessLifetime)
 	s.bell = notifyredis.NewBell(s.redis, cfg.Redis.Prefix)
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		run.PanicMetrics(), postgres.PoolMetrics(s.pool), redisx.PoolMetrics(s.redis))
@@ -95,7 +97,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 func (s *Service) wire() error {
 	cfg, system := s.cfg, clock.System{}
 	shop := cataloguepg.New(s.pool)
-	accounts := account.New(accountpg.New(s.pool), password.NewHasher(), accountredis.New(s.redis, cfg.Redis.Prefix), account.Settings{
+	accounts := account.New(accountpg.New(s.pool), password.NewHasher(), accountredis.New(s.redis, cfg.Redis.Prefix), s.revoked, account.Settings{
 		FailedLogins: cfg.FailedLoginsPerMinute, FailedByAccount: cfg.FailedLoginsPerAccount, FailedByAddress: cfg.FailedLoginsPerAddress, SignUps: cfg.SignUpsPerMinute, RefreshLifetime: cfg.RefreshLifetime,
 	})
 
@@ -131,7 +133,7 @@ func (s *Service) wire() error {
 	})
 	door := api.Options{
 		Accounts: accounts, Catalogue: shop, Bookings: bookings, Holds: s.holds, HoldKey: holdKey, Availability: s.seats,
-		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Streams: s.streams,
+		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Revoked: s.revoked, Streams: s.streams,
 		Clock: system, Log: s.log, Development: s.development(shop), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
 		TossClientKey: cfg.TossClientKey, PaymentWindowURL: cfg.paymentWindow(),
 		Limits: map[string]int{
@@ -214,6 +216,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Keep(background, "availability", s.seats.Run)
 	group.Keep(background, "lost_holds", s.holds.Run)
 	group.Keep(background, "inbox", s.bell.Run)
+	group.Keep(background, "revoked_tokens", s.revoked.Run)
 	group.Keep(background, "payment_wakes", s.wakes.Run)
 	err := run.Together(ctx,
 		func(ctx context.Context) error {

@@ -19,6 +19,8 @@ import (
 	"github.com/fairgate/fairgate/queue-gateway/internal/api"
 	"github.com/fairgate/fairgate/queue-gateway/internal/proxy"
 	"github.com/fairgate/fairgate/queue-gateway/web"
+	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/account/accountredis"
 	"github.com/fairgate/fairgate/shared/clock"
 	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
@@ -44,6 +46,7 @@ type Service struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	redis   redis.UniversalClient
+	revoked *accountredis.Revoked
 	front   *queueredis.Front
 	lines   *lines
 	proxy   *proxy.Proxy
@@ -65,6 +68,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 	if s.redis, err = redisx.Open(cfg.Redis); err != nil {
 		return nil, err
 	}
+	s.revoked = accountredis.NewRevoked(s.redis, cfg.Redis.Prefix, account.AccessLifetime)
 	s.ready = []httpd.Check{s.drain.Check(), {Name: "redis", Probe: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }}}
 	if s.proxy, err = proxy.New(proxy.Settings{
 		Upstream: cfg.BookingAPIURL, Timeout: cfg.UpstreamTimeout, Slow: cfg.UpstreamSlow,
@@ -102,8 +106,8 @@ func (s *Service) wireRoutes() error {
 	routes, err := api.New(api.Config{
 		Lines: s.lines, Operator: operator{store, s.front},
 		Tokens: tokens, Passes: queue.NewPassMinter(signer, system), PassKeys: signer.Public(),
-		Accounts: jwks.NewRemote(cfg.BookingAPIURL+keysPath, nil),
-		Pages:    pages, Proxy: s.proxy, Streams: s.streams, Ready: s.ready,
+		Accounts: jwks.NewRemote(cfg.BookingAPIURL+keysPath, nil), Revoked: s.revoked.Has,
+		Pages: pages, Proxy: s.proxy, Streams: s.streams, Ready: s.ready,
 		PublicURL: cfg.PublicURL, JoinsPerMinute: cfg.JoinsPerMinute, Clock: system, Log: s.log,
 	})
 	if err != nil {
@@ -139,6 +143,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Keep(background, "hub", func(ctx context.Context) error { return s.lines.hub.Run(ctx, s.front.Told()) })
 	group.Keep(background, "eta_accuracy", func(ctx context.Context) error { return s.lines.told.run(ctx, s.lines.stand) })
 	group.Keep(background, "proxy", s.proxy.Watch)
+	group.Keep(background, "revoked_tokens", s.revoked.Run)
 	err := run.Together(ctx,
 		func(ctx context.Context) error {
 			return httpd.ServeAdmin(ctx, s.cfg.AdminAddr, s.metrics, s.ready, s.cfg.PProf)

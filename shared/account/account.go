@@ -49,6 +49,9 @@ type Account struct {
 	CreatedAt time.Time
 }
 
+// AccessLifetime is how long an access token is taken that nobody revokes.
+const AccessLifetime = 15 * time.Minute
+
 const (
 	minPassword, maxPassword = 8, 72 // characters
 	maxName                  = 50    // characters

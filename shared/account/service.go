@@ -60,6 +60,11 @@ type Limiter interface {
 	Return(ctx context.Context, key string) error
 }
 
+// Revoker ends the access tokens that an account has been given, in every process.
+type Revoker interface {
+	Revoke(ctx context.Context, accountID string) error
+}
+
 // Settings of the service.
 type Settings struct {
 	FailedLogins    int           // a minute, of one account from one network
@@ -74,12 +79,13 @@ type Service struct {
 	store    Store
 	hasher   Hasher
 	limiter  Limiter
+	revoker  Revoker
 	settings Settings
 }
 
 // New returns a service.
-func New(store Store, hasher Hasher, limiter Limiter, settings Settings) *Service {
-	return &Service{store: store, hasher: hasher, limiter: limiter, settings: settings}
+func New(store Store, hasher Hasher, limiter Limiter, revoker Revoker, settings Settings) *Service {
+	return &Service{store: store, hasher: hasher, limiter: limiter, revoker: revoker, settings: settings}
 }
 
 // NewAccount is what somebody signs up with.
@@ -88,7 +94,10 @@ type NewAccount struct {
 	Locale                string // "ko" or "en"; "ko" when empty
 }
 
-const limitWindow = time.Minute
+const (
+	limitWindow   = time.Minute
+	retryDeletion = 5 * time.Second
+)
 
 // The names of the limits, as the extra "limit" of errs.ErrRateLimited gives them.
 const (
@@ -261,7 +270,8 @@ func (s *Service) Change(ctx context.Context, id string, c Changes) (Account, er
 	return account, s.store.Update(ctx, account)
 }
 
-// Delete erases an account after checking its password. Errors:
+// Delete erases an account after checking its password and ends its access tokens
+// everywhere. Errors: errs.ErrUpstream while they cannot be ended,
 // ErrWrongPassword, errs.ErrRateLimited, ErrNotFound.
 func (s *Service) Delete(ctx context.Context, id, password string, from From) error {
 	account, hash, err := s.store.ByID(ctx, id)
@@ -270,6 +280,12 @@ func (s *Service) Delete(ctx context.Context, id, password string, from From) er
 	}
 	if err := s.verify(ctx, guess{account.Email, hash, password, from.Network, s.knows(ctx, from.Refresh, id)}, ErrWrongPassword); err != nil {
 		return err
+	}
+	// Before the account is gone: without Redis it is not deleted rather than deleted
+	// with tokens that still work. Those of an account that then stays are renewed by
+	// its log-in.
+	if err := s.revoker.Revoke(ctx, id); err != nil {
+		return errs.ErrUpstream.WithMessage("The account cannot be deleted just now: try again in a moment.").WithRetryAfter(retryDeletion).Because(err)
 	}
 	return s.store.Erase(ctx, id)
 }

@@ -67,6 +67,7 @@ type Options struct {
 	Inbox        *notify.Inbox
 	Gate         Gate
 	Signer       *jwks.Signer // of access tokens
+	Revoked      Revoked
 	Streams      *httpd.Streams
 	Clock        clock.Clock
 	Log          *slog.Logger
@@ -88,7 +89,7 @@ type api struct {
 }
 
 func newAPI(o Options) *api {
-	return &api{Options: o, tokens: newTokens(o.Signer, o.Clock), maps: newMapBodies(o.Catalogue), secure: o.PublicURL.Scheme == "https"}
+	return &api{Options: o, tokens: newTokens(o.Signer, o.Clock, o.Revoked), maps: newMapBodies(o.Catalogue), secure: o.PublicURL.Scheme == "https"}
 }
 
 // Register adds the routes of the API to app and returns its OpenAPI document.

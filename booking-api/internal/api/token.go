@@ -14,13 +14,20 @@ import (
 )
 
 // An access token says who somebody is, to every service, for a quarter of an
-// hour. It cannot be revoked: a deleted account's works until it expires, but
-// finds nothing that was the account's.
+// hour, unless all tokens of the account are revoked meanwhile.
 const (
 	accessType     = "at+jwt"
 	accessParty    = "fairgate" // issuer and audience
-	accessLifetime = 15 * time.Minute
+	accessLifetime = account.AccessLifetime
 )
+
+// Revoked are the accounts whose access tokens are no longer taken.
+type Revoked interface {
+	// Revoke ends the tokens that the account has been given, everywhere within a second.
+	Revoke(ctx context.Context, accountID string) error
+	// Has reports whether a token issued then is revoked; it asks nobody.
+	Has(accountID string, issued time.Time) bool
+}
 
 // Caller is whom an access token names.
 type Caller struct {
@@ -40,11 +47,12 @@ type tokens struct {
 	signer   *jwks.Signer
 	clock    clock.Clock
 	verifier *jwks.Verifier[accessClaims]
+	revoked  Revoked
 }
 
-func newTokens(signer *jwks.Signer, c clock.Clock) *tokens {
+func newTokens(signer *jwks.Signer, c clock.Clock, revoked Revoked) *tokens {
 	rules := jwks.Rules{Typ: accessType, Issuer: accessParty, Audience: accessParty, Now: c.Now}
-	return &tokens{signer: signer, clock: c, verifier: jwks.NewVerifier[accessClaims](signer.Public(), rules)}
+	return &tokens{signer: signer, clock: c, revoked: revoked, verifier: jwks.NewVerifier[accessClaims](signer.Public(), rules)}
 }
 
 func (t *tokens) mint(a account.Account) (string, error) {
@@ -64,6 +72,9 @@ func (t *tokens) verify(ctx context.Context, token string) (Caller, error) {
 	claims, err := t.verifier.Verify(ctx, token)
 	if err != nil {
 		return Caller{}, errs.ErrUnauthenticated.Because(err)
+	}
+	if t.revoked.Has(claims.Subject, jwks.IssuedAt(claims.IssuedAt)) {
+		return Caller{}, errs.ErrUnauthenticated
 	}
 	return Caller{ID: claims.Subject, Role: claims.Role, Name: claims.Name}, nil
 }

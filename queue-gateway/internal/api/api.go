@@ -73,12 +73,15 @@ type Proxy interface {
 
 // Config is what the routes are made of.
 type Config struct {
-	Lines          Lines
-	Operator       Operator
-	Tokens         *queue.PlaceTokens
-	Passes         Passes
-	PassKeys       jwks.Set    // published
-	Accounts       jwks.Source // keys of access tokens
+	Lines    Lines
+	Operator Operator
+	Tokens   *queue.PlaceTokens
+	Passes   Passes
+	PassKeys jwks.Set    // published
+	Accounts jwks.Source // keys of access tokens
+	// Revoked reports whether an account's access token that was issued then is
+	// revoked; it asks nobody.
+	Revoked        func(accountID string, issued time.Time) bool
 	Pages          *web.Pages
 	Proxy          Proxy
 	Streams        *httpd.Streams

@@ -43,7 +43,7 @@ func (a *API) bearer(c *fiber.Ctx) (*caller, error) {
 		return nil, errs.ErrUnauthenticated.WithMessage("The access token is not valid.").Because(err)
 	case err != nil:
 		return nil, err
-	case who.Subject == "":
+	case who.Subject == "" || a.Revoked(who.Subject, jwks.IssuedAt(who.IssuedAt)):
 		return nil, errs.ErrUnauthenticated
 	}
 	return &who, nil
@@ -105,6 +105,9 @@ func (a *API) checkPlace(c *fiber.Ctx, token string, policy queue.Policy) (queue
 	}
 	if ref.Epoch < policy.Epoch {
 		return ref, queue.ErrPlaceInvalid.WithMessage("The line has been reset since this place was given.")
+	}
+	if policy.Identity == queue.ByAccount && a.Revoked(ref.Subject, time.Time{}) {
+		return ref, queue.ErrPlaceInvalid.WithMessage("The account of this place no longer exists.")
 	}
 	who, err := a.bearer(c)
 	if err != nil {

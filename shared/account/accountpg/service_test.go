@@ -32,7 +32,7 @@ func newServiceWith(t *testing.T, hasher account.Hasher) (*account.Service, *pgx
 	t.Helper()
 	pool := pgtest.Pool(t)
 	client, prefix := backendtest.Redis(t)
-	return account.New(accountpg.New(pool), hasher, accountredis.New(client, prefix),
+	return account.New(accountpg.New(pool), hasher, accountredis.New(client, prefix), accountredis.NewRevoked(client, prefix, account.AccessLifetime),
 		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 600, SignUps: 600, RefreshLifetime: time.Hour}), pool
 }
 
@@ -180,7 +180,7 @@ func TestFailedLogInsAreLimitedEvenInParallel(t *testing.T) {
 func TestSignUpsAreLimitedByAddress(t *testing.T) {
 	t.Parallel()
 	client, prefix := backendtest.Redis(t)
-	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix),
+	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix), accountredis.NewRevoked(client, prefix, account.AccessLifetime),
 		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 3, SignUps: 2, RefreshLifetime: time.Hour})
 	for i, address := range []string{"10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1"} {
 		n := account.NewAccount{Email: fmt.Sprintf("a%d@b.test", i), Password: goodPassword, Name: "a"}
@@ -193,7 +193,7 @@ func TestSignUpsAreLimitedByAddress(t *testing.T) {
 func TestFailedLogInsAreLimitedByAddress(t *testing.T) {
 	t.Parallel()
 	client, prefix := backendtest.Redis(t)
-	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix),
+	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix), accountredis.NewRevoked(client, prefix, account.AccessLifetime),
 		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 3, SignUps: 600, RefreshLifetime: time.Hour})
 	signUp(t, s, "a@b.test")
 	logIn := func(email, password, address string) error {

@@ -65,6 +65,14 @@ func (s *Signer) Public() Set { return s.public }
 // PrivateKey returns the signing key, for packages that may not import this one.
 func (s *Signer) PrivateKey() ed25519.PrivateKey { return s.private }
 
+// IssuedAt returns a token's iat; without one, a token counts as older than anything.
+func IssuedAt(iat *jwt.NumericDate) time.Time {
+	if iat == nil {
+		return time.Time{}
+	}
+	return iat.Time
+}
+
 // Rules say which tokens are acceptable.
 type Rules struct {
 	Typ      string           // required header typ, e.g. "at+jwt"

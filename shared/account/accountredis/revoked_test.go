@@ -1,0 +1,56 @@
+package accountredis_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/fairgate/fairgate/shared/account/accountredis"
+	"github.com/fairgate/fairgate/shared/platform/backendtest"
+)
+
+func TestRevokedTokensAreKnownEverywhere(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	client, prefix := backendtest.Redis(t)
+	here, there := accountredis.NewRevoked(client, prefix, time.Minute), accountredis.NewRevoked(client, prefix, time.Minute)
+	before := time.Now().Truncate(time.Second)
+	if err := here.Revoke(ctx, "acc-1"); err != nil {
+		t.Fatal(err)
+	}
+	if !here.Has("acc-1", before) {
+		t.Error("the process that revoked takes the token")
+	}
+	if there.Has("acc-1", before) {
+		t.Error("another process knows without having looked: this test shows nothing")
+	}
+	if err := there.Look(ctx); err != nil || !there.Has("acc-1", before) {
+		t.Errorf("another process takes the token after it looked (%v)", err)
+	}
+	if here.Has("acc-2", before) || here.Has("acc-1", time.Now().Add(time.Second)) {
+		t.Error("another account's token, or a later one, is refused")
+	}
+}
+
+// A Redis that comes back empty gives no token back.
+func TestRevokedTokensOutliveALossOfRedis(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	client, prefix := backendtest.Redis(t)
+	r := accountredis.NewRevoked(client, prefix, time.Minute)
+	issued := time.Now().Truncate(time.Second)
+	if err := r.Revoke(ctx, "acc-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Del(ctx, prefix+"revoked").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Look(ctx); err != nil || !r.Has("acc-1", issued) {
+		t.Errorf("the copy forgot with Redis (%v)", err)
+	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := r.Revoke(gone, "acc-2"); err == nil {
+		t.Error("revoking without Redis says it worked")
+	}
+}
