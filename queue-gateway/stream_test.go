@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,43 @@ func TestEventsAreSmall(t *testing.T) {
 			t.Errorf("%d bytes: %+v", size, event)
 		}
 		return
+	}
+}
+
+// A quiet stream says every 2 s that it lives, so that a page sees within 5 s that its
+// connection is cut; a minute of waiting costs less than 1 KB all the same.
+func TestAQuietStreamBeatsOftenAndCostsLittle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.line(sale, func(p *queue.Policy) { p.RatePerMinute, p.State = 1, queue.Paused }) // far from the turn
+	g := w.gateway()
+	for i := range 12 {
+		_, _ = g.join(w, "acc-before-"+strconv.Itoa(i))
+	}
+	token, _ := g.join(w, "acc-1")
+	e := g.stream(placePath+"/events", "Place-Token", token)
+	e.next("place")
+	const framing = len("xx\r\n\r\n") // of a chunk
+	beats, bytes, told := 0, 0, 0
+	for event := range e.all {
+		if event.comment {
+			beats++
+			bytes += framing + len(":\n\n")
+			continue
+		}
+		bytes += framing + len("id: \nevent: \ndata: \n\n") + len(event.id) + len(event.name) + len(event.data)
+		if beats >= 3 { // in the ten seconds since the last event
+			break
+		}
+		if told++; told > 5 {
+			t.Fatalf("no heartbeats, only %+v", event)
+		}
+		beats, bytes = 0, 0
+	}
+	if aMinute := bytes * 6; aMinute > 1000 {
+		t.Errorf("%d bytes a minute", aMinute)
+	} else {
+		t.Logf("%d bytes a minute, %d heartbeats in 10 s", aMinute, beats)
 	}
 }
 

@@ -141,7 +141,7 @@ func nextNotification(e *httpd.Events, news <-chan notify.Notification) error {
 		}
 		e.Event(strconv.FormatInt(n.Seq, 10), "notification", body)
 	case <-quiet.C:
-		e.Comment("")
+		e.Heartbeat()
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func nextSeats(ctx context.Context, e *httpd.Events, subscription *booking.Subsc
 		e.Retry(streamRetry)
 		return io.EOF
 	default:
-		e.Comment("")
+		e.Heartbeat()
 	}
 	return nil
 }

@@ -2,6 +2,7 @@
 // press on "book" holds the seats, makes the booking and goes to pay.
 import { address, data, element, freshKey, goLogin, made, say } from "./chrome.js";
 import { clockOffset, clockText, grouped } from "./format.js";
+import { Link } from "./link.js";
 import { MapView } from "./mapview.js";
 import { SeatGrid } from "./seatgrid.js";
 import { SeatList } from "./seatlist.js";
@@ -301,22 +302,26 @@ function settle() {
   changed();
 }
 
-/** @type {EventSource | null} */
-let stream = null;
-
-function follow() {
-  stream?.close();
-  stream = new EventSource(`${showtime}/availability/events`);
-  stream.addEventListener("delta", (event) => applyDelta(JSON.parse(event.data)));
-  stream.addEventListener("snapshot", (event) => {
-    readBitset(map, JSON.parse(event.data).bitset);
+const link = new Link({
+  address: `${showtime}/availability/events`,
+  ask: async (patience) => (await call("GET", "/healthz", { auth: "none", signal: AbortSignal.timeout(patience) })).status,
+  event: (name, text) => {
+    if (name === "delta") return applyDelta(JSON.parse(text));
+    if (name !== "snapshot") return;
+    readBitset(map, JSON.parse(text).bitset);
     settle();
-  });
-}
+  },
+  changed: (up) => {
+    element("map-note").textContent = say(up ? "seats.hint" : "seats.cut");
+    element("map-note").classList.toggle("alarm", !up);
+    if (!up) speak(say("seats.cut"));
+    else refresh();
+  },
+  refused: refresh,
+});
 
 async function refresh() {
   if (document.hidden || !map) return;
-  if (stream?.readyState !== EventSource.OPEN) follow();
   const answer = await call("GET", `${showtime}/availability`, { auth: "none" });
   if (answer.status !== 200) return;
   readBitset(map, answer.body.bitset);
@@ -354,7 +359,7 @@ async function start() {
   list = new SeatList(hall, { none: say("seats.list.none"), where, price: (seat) => say("seats.won", { n: grouped(priceOf(seat)) }) });
   element("map-note").textContent = say("seats.hint");
   changed();
-  follow();
+  link.start();
   document.documentElement.dataset.ready = "seats";
   await askSession();
 }
@@ -366,8 +371,15 @@ element("zoom-in").addEventListener("click", () => view?.zoomIn());
 element("zoom-out").addEventListener("click", () => view?.zoom(1 / 1.6));
 element("zoom-all").addEventListener("click", () => view?.showAll());
 element("showtime")?.addEventListener("change", (/** @type {Event} */ event) => /** @type {HTMLSelectElement} */ (event.target).form?.submit());
-document.addEventListener("visibilitychange", refresh);
-window.addEventListener("online", refresh);
+for (const event of ["visibilitychange", "online"]) {
+  window.addEventListener(event, () => {
+    if (document.hidden) return;
+    link.nudge();
+    refresh();
+  }, true);
+}
+window.addEventListener("offline", () => link.cut());
+window.addEventListener("pagehide", () => link.stop());
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 setInterval(tick, 1000);
 start();

@@ -17,6 +17,10 @@ export async function startLine(pages) {
     streamStatus: 200,
     /** nobody answers calls of the API */
     down: false,
+    /** streams carry no heartbeats, as if something on the way kept them back */
+    mute: false,
+    /** connections stay open and carry nothing in either direction */
+    hole: false,
     /** "METHOD path" of all requests, in order @type {string[]} */
     asked: [],
   };
@@ -26,6 +30,7 @@ export async function startLine(pages) {
     world.asked.push(`${incoming.method} ${path}`);
     if (!path.startsWith("/v1/")) return void forward(pages, incoming, response);
     if (world.down) return void incoming.socket.destroy();
+    if (world.hole) return; // never answered
     if (path.endsWith("/events")) return void stream(response);
     const body = path.endsWith("/places/me") || path.endsWith("/places") ? world.place : world.line;
     response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(body));
@@ -40,6 +45,11 @@ export async function startLine(pages) {
     response.on("close", () => streams.delete(response));
   }
 
+  /** @param {string} text to all streams, unless nothing gets through */
+  const tell = (text) => { if (!world.hole) for (const one of streams) one.write(text); };
+  // As often as the gateway does it, for a page whose clock runs as fast.
+  const heart = setInterval(() => { if (!world.mute) tell(":\n\n"); }, 500);
+
   await new Promise((resolve) => { server.listen(0, "127.0.0.1", () => resolve(null)); });
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   return {
@@ -50,7 +60,13 @@ export async function startLine(pages) {
     move(change) {
       Object.assign(world.place, change);
       const { state, ahead, eta_seconds, claim_before } = world.place;
-      for (const one of streams) one.write(`event: place\ndata: ${JSON.stringify({ state, ahead, eta_seconds, claim_before })}\n\n`);
+      tell(`event: place\ndata: ${JSON.stringify({ state, ahead, eta_seconds, claim_before })}\n\n`);
+    },
+    /** Changes the line, and says so on the streams. @param {any} change */
+    turn(change) {
+      Object.assign(world.line, change);
+      const { state, opens_at, message } = world.line;
+      tell(`event: status\ndata: ${JSON.stringify({ state, opens_at, message })}\n\n`);
     },
     /** Cuts all streams off. */
     drop() {
@@ -59,6 +75,7 @@ export async function startLine(pages) {
     /** How often something was asked. @param {string} what "METHOD path" */
     count: (what) => world.asked.filter((one) => one === what).length,
     stop() {
+      clearInterval(heart);
       server.close();
       server.closeAllConnections();
     },

@@ -51,9 +51,11 @@ type stream struct {
 	wake   <-chan struct{}
 	timer  *time.Timer
 	opened bool
-	place  []byte // last sent
-	status []byte
+	lookAt time.Time // when the place is looked at next
 	sentAt time.Time // anything at all
+	place  []byte    // last sent
+	toldAt time.Time // when the place was sent
+	status []byte    // last sent
 }
 
 type placeEvent struct {
@@ -77,18 +79,37 @@ func (s *stream) next(e *httpd.Events, stop <-chan struct{}) error {
 			e.Retry(reconnect)
 			return io.EOF
 		case <-s.wake:
+			s.lookAt = time.Time{}
 		case <-s.timer.C:
 		}
-		wrote, err := s.compose(e)
-		if wrote || err != nil {
+		if wrote, err := s.compose(e, s.api.Clock.Now()); wrote || err != nil {
 			return err
 		}
 	}
 }
 
-// compose appends what is new and sets the timer.
-func (s *stream) compose(e *httpd.Events) (wrote bool, err error) {
-	now := s.api.Clock.Now()
+// early is by how much a timer may fire before what it is for is due.
+const early = 20 * time.Millisecond
+
+// compose appends what is new, or a heartbeat when one is due, and sets the timer
+// for the sooner of the next look and the next heartbeat.
+func (s *stream) compose(e *httpd.Events, now time.Time) (wrote bool, err error) {
+	if !now.Add(early).Before(s.lookAt) {
+		wrote, err = s.look(e, now)
+	}
+	if !wrote && now.Sub(s.sentAt) >= httpd.HeartbeatEvery-early {
+		e.Heartbeat()
+		wrote = true
+	}
+	if wrote {
+		s.sentAt = now
+	}
+	s.timer.Reset(min(s.lookAt.Sub(now), s.sentAt.Add(httpd.HeartbeatEvery).Sub(now)))
+	return wrote, err
+}
+
+// look appends what is new of the place and its line.
+func (s *stream) look(e *httpd.Events, now time.Time) (wrote bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	place, err := s.api.Lines.Place(ctx, s.ref)
@@ -100,18 +121,8 @@ func (s *stream) compose(e *httpd.Events) (wrote bool, err error) {
 	} else if wrote, err = s.composePlace(e, place, now, beat); err != nil {
 		return false, err
 	}
-	if s.composeStatus(e, now) {
-		wrote = true
-	}
-	if !wrote && now.Sub(s.sentAt) >= httpd.HeartbeatEvery-nearBeat {
-		e.Comment("")
-		wrote = true
-	}
-	if wrote {
-		s.sentAt = now
-	}
-	s.timer.Reset(beat)
-	return wrote, err
+	s.lookAt = now.Add(beat)
+	return s.composeStatus(e, now) || wrote, nil
 }
 
 func beatOf(p queue.Place) time.Duration {
@@ -134,10 +145,10 @@ func (s *stream) composePlace(e *httpd.Events, p queue.Place, now time.Time, bea
 	if err != nil {
 		return false, err
 	}
-	if bytes.Equal(data, s.place) && (beat != farBeat || p.State != queue.PlaceWaiting) && now.Sub(s.sentAt) < repeatNear {
+	if bytes.Equal(data, s.place) && (beat != farBeat || p.State != queue.PlaceWaiting) && now.Sub(s.toldAt) < repeatNear {
 		return false, nil
 	}
-	s.place = data
+	s.place, s.toldAt = data, now
 	e.Event(strconv.FormatInt(now.UnixMilli(), 36), "place", data)
 	return true, nil
 }

@@ -91,13 +91,16 @@ export function waitText(say, eta, short = false) {
 }
 
 /**
- * The wait before the next poll, in ms: the server's hint, longer after failures,
- * always scattered so that fans do not ask in step.
+ * The wait before the next poll, in ms: the server's hint, longer while it is in
+ * trouble, short while nothing answers at all; always scattered so that fans do not
+ * ask in step.
  * @param {number | undefined} hint
  * @param {number} failures in a row
+ * @param {boolean} unanswered the last of them was no answer at all
  */
-export function pollDelay(hint, failures) {
+export function pollDelay(hint, failures, unanswered) {
   const base = Math.max(1000, hint || 5000);
+  if (failures && unanswered) return Math.min(base, 1000) + 1500 * Math.random();
   const slowed = failures ? Math.min(30000, Math.max(base, 1000 * 2 ** failures)) : base;
   return slowed * (0.8 + 0.4 * Math.random());
 }

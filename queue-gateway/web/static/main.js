@@ -2,6 +2,7 @@
 import { accessToken, call } from "./session.js";
 import { clockOffset, pageData, speaker } from "./format.js";
 import { pollDelay, screenOf } from "./line.js";
+import { Link } from "./link.js";
 import { element, show } from "./view.js";
 
 const data = pageData();
@@ -17,6 +18,7 @@ const model = {
 };
 let offset = 0;
 let failures = 0;
+let unanswered = false; // the last failure was no answer at all
 let updatedAt = 0;
 let canRestore = true;
 let screenNow = "";
@@ -38,11 +40,15 @@ function draw() {
 
 // ---- following the line -------------------------------------------------
 
+// An answer that took longer is none: the line answers from memory.
+const patience = 4000;
+
 /** @param {import("./session.js").Answer} answer @returns {boolean} whether the server spoke sense */
 function heard(answer) {
   if (answer.status === 0 || answer.status >= 500 || answer.status === 429) {
     failures++;
-    model.offline = failures >= 2 || !navigator.onLine;
+    unanswered = answer.status === 0;
+    model.offline = unanswered || failures >= 2;
     return false;
   }
   offset = clockOffset(answer.headers);
@@ -52,12 +58,13 @@ function heard(answer) {
 
 function alive() {
   failures = 0;
+  unanswered = false;
   model.offline = false;
   updatedAt = now();
 }
 
 async function askLine() {
-  const answer = await call("GET", base, { auth: "none" });
+  const answer = await call("GET", base, { auth: "none", signal: AbortSignal.timeout(patience) });
   if (!heard(answer)) return false;
   if (answer.status !== 200) {
     model.failure = { requestId: answer.requestId };
@@ -82,16 +89,20 @@ function setPlace(place) {
   model.place = { ...place, id: place.id ?? model.place?.id, poll_after_ms: place.poll_after_ms ?? model.place?.poll_after_ms };
 }
 
-/** Asks for the place; joins when there is none. */
-async function askPlace() {
-  const answer = await call("GET", `${base}/places/me`, { auth: "none" });
-  if (!heard(answer)) return;
-  if (answer.status === 200) return setPlace(answer.body);
-  if (answer.status === 401) {
+/**
+ * Asks for the place; joins when there is none.
+ * @param {number} [wait] ms for the answer
+ * @returns {Promise<number>} the status of the answer, 0 for none
+ */
+async function askPlace(wait = patience) {
+  const answer = await call("GET", `${base}/places/me`, { auth: "none", signal: AbortSignal.timeout(wait) });
+  if (!heard(answer)) return answer.status;
+  if (answer.status === 200) setPlace(answer.body);
+  else if (answer.status === 401) {
     model.place = null;
-    return join();
-  }
-  model.failure = { requestId: answer.requestId };
+    await join();
+  } else model.failure = { requestId: answer.requestId };
+  return answer.status;
 }
 
 async function join() {
@@ -131,63 +142,62 @@ async function poll() {
 function schedule() {
   clearTimeout(timer);
   if (model.failure) return;
-  let delay = pollDelay(model.place?.poll_after_ms ?? model.line?.poll_after_ms, failures);
+  let delay = pollDelay(model.place?.poll_after_ms ?? model.line?.poll_after_ms, failures, unanswered);
   const opensIn = model.opensAt - now();
   if (screenNow === "countdown" && opensIn > 0) delay = Math.min(delay, opensIn + Math.random() * 2000);
-  // While events stream, polls only guard against a stream that died silently.
-  if (streaming() && !failures) delay = Math.max(delay, 40000);
+  if (linked()) {
+    // The stream tells all but how many are in the lobby.
+    if (screenNow !== "lobby" && screenNow !== "drawing") return;
+    delay = Math.max(delay, 40000);
+  }
   timer = setTimeout(poll, delay);
 }
 
 // ---- the stream ---------------------------------------------------------
 
-/** @type {EventSource | null} */
-let stream = null;
-let streamFailures = 0;
-let streamHeardAt = 0;
-let streamAgainAt = 0;
-// The server speaks every ten seconds; one that is silent for this long is dead.
-const silence = 35000;
 const followed = new Set(["lobby", "waiting", "offered", "active"]);
 
-const streaming = () => stream?.readyState === EventSource.OPEN;
+const link = new Link({
+  address: `${base}/places/me/events`,
+  ask: async (wait) => {
+    const status = await askPlace(wait);
+    if (status) {
+      draw();
+      listen();
+      schedule();
+    }
+    return status;
+  },
+  event: (name, text) => {
+    if (name === "place") setPlace(JSON.parse(text));
+    else if (name === "status") setLine({ ...model.line, ...JSON.parse(text) });
+    else return;
+    alive();
+    draw();
+    listen();
+    schedule();
+  },
+  changed: (up) => {
+    model.offline = !up;
+    draw();
+  },
+  refused: schedule,
+});
+
+/** Whether the link speaks for the line, so that polls are not needed. */
+const linked = () => link.wanted && link.state !== "refused";
 
 /** Keeps one stream open while there is something to follow. */
 function listen() {
-  if (!followed.has(model.place?.state ?? "")) return stream?.close();
-  if (streaming() && Date.now() - streamHeardAt > silence) stream?.close();
-  if (stream && stream.readyState !== EventSource.CLOSED) return;
-  if (!window.EventSource || Date.now() < streamAgainAt) return;
-  stream = new EventSource(`${base}/places/me/events`);
-  streamHeardAt = Date.now();
-  stream.addEventListener("open", () => { streamFailures = 0; });
-  stream.addEventListener("place", (event) => heardEvent(() => setPlace(JSON.parse(event.data))));
-  stream.addEventListener("status", (event) => heardEvent(() => setLine({ ...model.line, ...JSON.parse(event.data) })));
-  stream.addEventListener("error", () => {
-    streamFailures++;
-    // The browser tries again by itself, but not after an answer like 204 ("no
-    // stream for you"). Meanwhile the page polls, and it asks again later.
-    if (streamFailures > 3) stream?.close();
-    if (stream?.readyState === EventSource.CLOSED) streamAgainAt = Date.now() + Math.min(300000, 5000 * 2 ** streamFailures);
-    schedule();
-  });
-}
-
-/** @param {() => void} change */
-function heardEvent(change) {
-  streamHeardAt = Date.now();
-  alive();
-  change();
-  draw();
-  schedule();
+  if (followed.has(model.place?.state ?? "")) link.start();
+  else link.stop();
 }
 
 /** Sleep and lost networks end here: ask at once. */
 function wake() {
   if (document.hidden) return;
-  streamFailures = 0;
-  streamAgainAt = 0;
-  poll();
+  link.nudge();
+  if (!linked()) poll();
 }
 
 // ---- entering, restoring, leaving ---------------------------------------
@@ -209,7 +219,7 @@ async function enter() {
       break;
     } else {
       heard(answer);
-      await pause(pollDelay(1000, tries));
+      await pause(pollDelay(1000, tries, unanswered));
     }
   }
   model.entering = false;
@@ -246,7 +256,7 @@ async function rejoin() {
 async function leave() {
   const answer = await call("DELETE", `${base}/places/me`, { auth: "none" });
   if (!heard(answer)) return draw();
-  stream?.close();
+  link.stop();
   clearTimeout(timer);
   model.place = { state: "left", ahead: null };
   draw();
@@ -331,8 +341,9 @@ element("leave").addEventListener("click", () => element("confirm").showModal())
 element("confirm").addEventListener("close", () => { if (element("confirm").returnValue === "leave") leave(); });
 document.addEventListener("visibilitychange", wake);
 window.addEventListener("online", wake);
-window.addEventListener("offline", () => { model.offline = true; draw(); });
-window.addEventListener("pageshow", (event) => { if (event.persisted) { model.entering = false; wake(); } });
+window.addEventListener("offline", () => { model.offline = true; link.cut(); draw(); });
+window.addEventListener("pagehide", () => link.stop());
+window.addEventListener("pageshow", (event) => { if (event.persisted) { model.entering = false; listen(); wake(); } });
 setInterval(() => { if (["countdown", "offered", "active"].includes(screenNow)) draw(); }, 1000);
 // Renew the access token while waiting, so that the way on needs no new log-in.
 setInterval(() => { if (data.identity !== "browser" && model.place) accessToken(); }, 60000);

@@ -15,7 +15,6 @@ const announceEvery = 30000;
 export const element = (id) => document.getElementById(id);
 
 let shownScreen = "";
-let shownNumber = -1;
 let announcedAt = 0;
 let ringTotal = 0;
 
@@ -29,34 +28,42 @@ export function show(screen, model, around) {
   shownScreen = screen;
   document.documentElement.dataset.state = screen;
   const { say } = around;
-  element("eyebrow").textContent = say(`js.${screen}.eyebrow`);
-  showHeadline(screen, model, around, changed);
-  element("sub").textContent = subText(screen, model, around);
+  const eyebrow = say(`js.${screen}.eyebrow`);
+  const headline = headlineOf(screen, model, around);
+  const sub = subText(screen, model, around);
+  element("eyebrow").textContent = eyebrow;
+  showHeadline(headline, changed);
+  element("sub").textContent = sub;
   showBar(screen, model, around);
   showRing(screen, model, around, changed);
   showNotes(screen, model, around);
   showButtons(screen, around);
   element("opens").textContent = model.opensAt ? say("js.opens", { time: dateTime(model.opensAt) }) : "";
   element("updated").textContent = around.updatedAt ? say("js.updated", { time: dayTime(around.updatedAt) }) : "";
-  document.title = titleText(screen, model, around);
-  announce(screen, changed);
+  document.title = titleText(screen, model, around, eyebrow, headline);
+  announce(screen, changed, [eyebrow, whole(headline), sub]);
 }
 
-/** @param {string} screen @param {Model} model @param {Surroundings} around @param {boolean} changed */
-function showHeadline(screen, model, around, changed) {
-  const headline = element("headline");
-  const number = countOf(screen, model);
+// ---- the headline and its number ----------------------------------------
+
+/**
+ * A headline: its text, and what stands in the place of {n}. A count rolls.
+ * @typedef {{text: string, number: string, count: number | null}} Headline
+ */
+
+/** @param {string} screen @param {Model} model @param {Surroundings} around @returns {Headline} */
+function headlineOf(screen, model, around) {
+  const count = countOf(screen, model);
   if (screen === "countdown" && model.opensAt) {
-    return fill(headline, around.say("js.countdown.headline"), clockText(model.opensAt - around.now()));
+    return { text: around.say("js.countdown.headline"), number: clockText(model.opensAt - around.now()), count: null };
   }
-  const text = around.say(screen === "nearly" && number === 0 ? "js.nearly.next" : `js.${screen}.headline`);
-  if (number === null || !text.includes("{n}")) {
-    shownNumber = -1;
-    return fill(headline, text.replace("{n}", ""), "");
-  }
-  roll(changed ? number : shownNumber, number, (n) => fill(headline, text, grouped(n)));
-  shownNumber = number;
+  const text = around.say(screen === "nearly" && count === 0 ? "js.nearly.next" : `js.${screen}.headline`);
+  if (count === null || !text.includes("{n}")) return { text: text.replace("{n}", "").trim(), number: "", count: null };
+  return { text, number: grouped(count), count };
 }
+
+/** The headline as one sentence. @param {Headline} headline */
+const whole = (headline) => headline.text.replace("{n}", headline.number);
 
 /** @param {string} screen @param {Model} model */
 function countOf(screen, model) {
@@ -64,13 +71,31 @@ function countOf(screen, model) {
   return model.place?.ahead ?? null;
 }
 
-/** @param {HTMLElement} target @param {string} text @param {string} number */
+// The count on the page: where it goes, its own node, the running animation.
+/** @type {{to: number, text: string, frame: number, node: HTMLElement | null}} */
+const shownCount = { to: -1, text: "", frame: 0, node: null };
+
+/** @param {Headline} headline @param {boolean} changed another screen than before: whatever moved is over */
+function showHeadline(headline, changed) {
+  const { text, number, count } = headline;
+  const goesOn = !changed && count !== null && text === shownCount.text && shownCount.node !== null;
+  if (goesOn && count === shownCount.to) return; // it is there, or on its way
+  cancelAnimationFrame(shownCount.frame);
+  const from = shownCount.to;
+  if (!goesOn) shownCount.node = fill(element("headline"), text, number);
+  Object.assign(shownCount, { to: count ?? -1, text });
+  if (goesOn && shownCount.node) roll(shownCount.node, from, count);
+}
+
+/**
+ * Writes the text with the number in a node of its own, which it returns.
+ * @param {HTMLElement} target @param {string} text @param {string} number
+ */
 function fill(target, text, number) {
-  const [before, after] = text.split("{n}");
-  const parts = [span("word", before.trim())];
-  if (number) parts.push(span("number", number));
-  if (after?.trim()) parts.push(span("word", after.trim()));
-  target.replaceChildren(...parts.filter((part) => part.textContent));
+  const [before, after = ""] = text.split("{n}");
+  const node = span("number", number);
+  target.replaceChildren(...[span("word", before), node, span("word", after)].filter((part) => part.textContent));
+  return node;
 }
 
 /** @param {string} kind @param {string} text */
@@ -81,21 +106,21 @@ function span(kind, text) {
   return made;
 }
 
-let rolling = 0;
-
-/** @param {number} from @param {number} to @param {(n: number) => void} draw */
-function roll(from, to, draw) {
-  cancelAnimationFrame(rolling);
-  if (from < 0 || from === to || document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches) return draw(to);
+/** Lets a number run to its new value. It writes into that number's node and nowhere else. @param {HTMLElement} node @param {number} from @param {number} to */
+function roll(node, from, to) {
+  const still = document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches;
   const start = performance.now();
   /** @param {number} at */
   const step = (at) => {
-    const share = Math.min(1, Math.max(0, (at - start) / 700));
-    draw(from + (to - from) * (1 - (1 - share) ** 3));
-    if (share < 1) rolling = requestAnimationFrame(step);
+    const share = still ? 1 : Math.min(1, Math.max(0, (at - start) / 700));
+    node.textContent = grouped(from + (to - from) * (1 - (1 - share) ** 3));
+    if (share < 1) shownCount.frame = requestAnimationFrame(step);
   };
-  rolling = requestAnimationFrame(step);
+  if (still) step(start);
+  else shownCount.frame = requestAnimationFrame(step);
 }
+
+// ---- the rest -----------------------------------------------------------
 
 /** @param {string} screen @param {Model} model @param {Surroundings} around */
 function subText(screen, model, around) {
@@ -169,24 +194,30 @@ function showButtons(screen, around) {
   element("sound").hidden = screen !== "waiting" && screen !== "nearly" && screen !== "lobby";
 }
 
-/** @param {string} screen @param {Model} model @param {Surroundings} around */
-function titleText(screen, model, around) {
+/**
+ * Each state has a title of its own: with a number it is the number, else what the
+ * headline says.
+ * @param {string} screen @param {Model} model @param {Surroundings} around @param {string} eyebrow @param {Headline} headline
+ */
+function titleText(screen, model, around, eyebrow, headline) {
   const name = element("title").textContent;
   if ((screen === "waiting" || screen === "nearly") && model.place?.ahead !== null) {
     const wait = waitText(around.say, model.place?.eta_seconds, true);
     return [grouped(model.place?.ahead ?? 0), wait, name].filter(Boolean).join(" · ");
   }
-  return `${around.say(`js.${screen}.eyebrow`)} · ${name}`;
+  return `${headline.number ? eyebrow : headline.text} · ${name}`;
 }
 
-/** @param {string} screen @param {boolean} changed */
-function announce(screen, changed) {
+/** @param {string} screen @param {boolean} changed @param {string[]} sentences */
+function announce(screen, changed, sentences) {
   const now = Date.now();
   const counts = screen === "waiting" || screen === "nearly";
   if (!changed && !(counts && now - announcedAt >= announceEvery)) return;
   announcedAt = now;
-  // The rolling number is not yet at its end, so the words wait for it.
-  setTimeout(() => {
-    element("announce").textContent = [element("eyebrow"), element("headline"), element("sub")].map((e) => e.textContent).filter(Boolean).join(". ");
-  }, 800);
+  element("announce").textContent = inOneBreath(sentences);
+}
+
+/** Sentences one after the other, each with its end. @param {string[]} sentences */
+function inOneBreath(sentences) {
+  return sentences.filter(Boolean).map((one) => (/[.!?。]$/.test(one) ? one : `${one}.`)).join(" ");
 }

@@ -349,7 +349,7 @@ func TestAStreamWhoseClientIsGoneEnds(t *testing.T) {
 		app.Get("/events", func(c *fiber.Ctx) error {
 			return streams.Serve(c, func(e *Events, _ <-chan struct{}) error {
 				time.Sleep(5 * time.Millisecond)
-				e.Comment("beat")
+				e.Heartbeat()
 				return nil
 			}, nil)
 		})

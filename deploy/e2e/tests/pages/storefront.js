@@ -245,6 +245,24 @@ function looks(kind) {
     await context.close();
   });
 
+  test("seats: a cut connection is said at the map, and so is its return", async () => {
+    let state = 0;
+    const { context, page, faults } = await opened(kind, {
+      ...seatAnswers,
+      "GET /v1/showtimes/st0/availability": () => [200, { ...hall.availability, version: ++state }],
+    });
+    await page.goto(`${pages}/sales/queued/seats`);
+    await page.locator("html[data-ready=seats]").waitFor();
+    await context.setOffline(true);
+    await page.locator("#map-note.alarm").waitFor();
+    await check(page, faults, `store-seats-cut-${suffix}`);
+    const before = state;
+    await context.setOffline(false);
+    await page.locator("#map-note:not(.alarm)").waitFor();
+    assert.ok(state > before, "the seats are read anew");
+    await context.close();
+  });
+
   test("seats: best together, then given back", async () => {
     const numbers = ["A-1-3", "A-1-4"];
     const { context, page } = await opened(kind, {

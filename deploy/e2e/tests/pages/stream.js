@@ -30,7 +30,8 @@ function waiting(name, run, prepare) {
   test(name, async () => {
     const line = await startLine(pages);
     prepare?.(line);
-    const { context, page, faults } = await open(browser);
+    // With motion, as most people see it.
+    const { context, page, faults } = await open(browser, { reducedMotion: "no-preference" });
     try {
       await page.clock.install();
       await page.goto(`${line.url}/q/demo`);
@@ -137,8 +138,10 @@ export const streams = () => describe("waiting page on a stream", { concurrency:
 
   waiting("a stream that died in silence is replaced", async ({ page, line, shows }) => {
     await until(() => line.streams.size === 1, "a stream");
+    line.world.mute = true;
     await page.clock.fastForward(60_000);
     await until(() => line.count(stream) === 2, "another stream");
+    line.world.mute = false;
     line.move({ ahead: 2000 });
     await shows("2,000");
   });
@@ -160,29 +163,103 @@ export const streams = () => describe("waiting page on a stream", { concurrency:
     await until(() => line.streams.size === 1, "a stream again");
   }, rarely);
 
-  waiting("a lost network shows the last place and recovers", async ({ page, context, line, shows }) => {
+  waiting("a state ends what was moving: a number on its way does not come back over a pause", async ({ page, line }) => {
     await until(() => line.streams.size === 1, "a stream");
+    await page.clock.pauseAt(Date.now() + 60_000);
+    line.move({ ahead: 3022 });
+    await until(async () => (await page.title()).startsWith("3,022"), "the new place");
+    await page.clock.runFor(100);
+    assert.doesNotMatch(await page.locator("#headline").innerText(), /12,480|3,022/, "the number is on its way");
+    line.turn({ state: "paused" });
+    await page.locator("html[data-state=paused]").waitFor();
+    for (let i = 0; i < 10; i++) {
+      await page.clock.runFor(150);
+      assert.equal(await page.locator("#headline").innerText(), "자리는 그대로예요");
+    }
+    await page.clock.resume();
+  });
+
+  waiting("a number rolls to its end, and an event meanwhile does not stop it", async ({ page, line, shows }) => {
+    await until(() => line.streams.size === 1, "a stream");
+    line.move({ ahead: 9000 });
+    line.move({ ahead: 9000 });
+    await shows("9,000");
+    assert.match(/** @type {string} */ (await page.locator("#headline").textContent()), /앞에 9,000명/, "read as one sentence");
+  });
+
+  waiting("a network that is lost is shown at once and shows the last place; its return too", async ({ page, context, line, shows }) => {
+    await until(() => line.streams.size === 1, "a stream");
+    await page.evaluate(watchConnection);
     await context.setOffline(true);
-    line.world.down = true;
-    line.drop();
     await page.locator("html[data-state=offline]").waitFor();
     assert.match(await page.locator("#sub").innerText(), /12,480/);
-    line.world.down = false;
     line.world.place.ahead = 777;
     await context.setOffline(false);
     await shows("777");
+    await withinFive(page);
     await until(() => line.streams.size === 1, "a stream again");
   }, rarely);
 
-  waiting("a server that does not answer is waited for", async ({ page, line, shows }) => {
+  waiting("a connection that stays open and carries nothing is shown within 5 s, its return too", async ({ page, line, shows }) => {
+    await until(() => line.streams.size === 1, "a stream");
+    await page.evaluate(watchConnection);
+    line.world.hole = true;
+    await page.locator("html[data-state=offline]").waitFor();
+    line.world.place.ahead = 888;
+    await page.evaluate(() => { /** @type {any} */ (window).connection.turned = performance.now(); });
+    line.world.hole = false;
+    await shows("888");
+    await withinFive(page);
+    await until(() => line.streams.size >= 1, "a stream again");
+  }, rarely);
+
+  waiting("waiting costs no polls: the stream tells everything", async ({ page, line, shows }) => {
+    await until(() => line.streams.size === 1, "a stream");
+    const before = line.world.asked.length;
+    await page.clock.fastForward(1000);
+    line.move({ ahead: 11_000 });
+    await shows("11,000");
+    for (let i = 0; i < 6; i++) {
+      await page.clock.fastForward(1500);
+      await new Promise((done) => { setTimeout(done, 600); }); // heartbeats arrive
+    }
+    assert.deepEqual(line.world.asked.slice(before), []);
+  });
+
+  waiting("a server that does not answer is waited for", async ({ line, shows, page }) => {
     await until(() => line.streams.size === 1, "a stream");
     line.world.down = true;
     line.drop();
-    for (let i = 0; i < 4; i++) await page.clock.fastForward(10_000);
     await page.locator("html[data-state=offline]").waitFor();
     line.world.down = false;
     line.world.place.ahead = 555;
-    for (let i = 0; i < 4; i++) await page.clock.fastForward(10_000);
     await shows("555");
   });
 });
+
+/** Runs in the page: notes when the connection turned and how long the page took to show it, less what the machine was late. */
+function watchConnection() {
+  const connection = { turned: performance.now(), late: 0, took: /** @type {number[]} */ ([]) };
+  Object.assign(window, { connection });
+  let last = performance.now();
+  setInterval(() => {
+    connection.late += Math.max(0, performance.now() - last - 60);
+    last = performance.now();
+  }, 50);
+  const html = document.documentElement;
+  let before = html.dataset.state === "offline";
+  new MutationObserver(() => {
+    const now = html.dataset.state === "offline";
+    if (now === before) return;
+    before = now;
+    connection.took.push(performance.now() - connection.turned - connection.late);
+    Object.assign(connection, { turned: performance.now(), late: 0 });
+  }).observe(html, { attributes: true, attributeFilter: ["data-state"] });
+}
+
+/** @param {Page} page */
+async function withinFive(page) {
+  const took = await page.evaluate(() => /** @type {any} */ (window).connection.took);
+  assert.equal(took.length, 2, "lost and back");
+  assert.ok(took.every((/** @type {number} */ ms) => ms < 5000), `took ${took} ms`);
+}
