@@ -113,7 +113,12 @@ func (d *Document) Operation(method, path string) string {
 	return method + " " + template
 }
 
+// find returns the most literal path that path is one of; a slash at the end counts for
+// nothing, as for the services' routers.
 func (d *Document) find(path string) (string, map[string]any) {
+	if len(path) > 1 {
+		path = strings.TrimSuffix(path, "/")
+	}
 	parts := strings.Split(path, "/")
 	for _, t := range d.templates {
 		if slices.EqualFunc(t.parts, parts, func(want, got string) bool {

@@ -115,7 +115,9 @@ type Patch struct {
 	AbandonSeconds *int              `json:"abandon_seconds,omitempty"`
 	GraceSeconds   *int              `json:"grace_seconds,omitempty"`
 	LobbyOpensAt   *time.Time        `json:"lobby_opens_at,omitempty"`
+	NoLobby        bool              `json:"-"` // lobby_opens_at is null: no time
 	OpensAt        *time.Time        `json:"opens_at,omitempty"`
+	NoOpening      bool              `json:"-"` // opens_at is null
 	Challenge      *string           `json:"challenge,omitempty"`
 	Message        map[string]string `json:"message,omitempty"`
 	Version        *int64            `json:"version,omitempty"`
@@ -138,10 +140,10 @@ func (p Policy) Apply(patch Patch) (Policy, error) {
 	set(&p.AbandonSeconds, patch.AbandonSeconds)
 	set(&p.GraceSeconds, patch.GraceSeconds)
 	set(&p.Challenge, patch.Challenge)
-	if patch.LobbyOpensAt != nil {
+	if patch.LobbyOpensAt != nil || patch.NoLobby {
 		p.LobbyOpensAt = patch.LobbyOpensAt
 	}
-	if patch.OpensAt != nil {
+	if patch.OpensAt != nil || patch.NoOpening {
 		p.OpensAt = patch.OpensAt
 	}
 	if patch.Message != nil {

@@ -49,6 +49,7 @@ func (d *documented) complete() (apidoc.Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	apidoc.OptionalTakeNull(document)
 	apidoc.Complete(document, kinds()...)
 	return document, nil
 }

@@ -142,7 +142,7 @@ func (a *api) callerOf(c *fiber.Ctx) (Caller, error) {
 // for every reader, and what Postgres could not keep as text, in the query and the body.
 func (a *api) requireReadable(ctx huma.Context, next func(huma.Context)) {
 	c := humafiber.Unwrap(ctx)
-	err := checkBody(c, ctx.Operation())
+	err := a.checkBody(c, ctx.Operation())
 	for name, value := range c.Queries() {
 		if !isText(value) {
 			err = errs.ErrValidationFailed.WithField("query."+strings.Clone(name), "must be UTF-8 without the character NUL")
@@ -156,7 +156,7 @@ func (a *api) requireReadable(ctx huma.Context, next func(huma.Context)) {
 }
 
 // checkBody looks at the body of an operation that takes one.
-func checkBody(c *fiber.Ctx, operation *huma.Operation) error {
+func (a *api) checkBody(c *fiber.Ctx, operation *huma.Operation) error {
 	body := c.Request().Body()
 	if operation.RequestBody == nil {
 		return nil
@@ -167,8 +167,31 @@ func checkBody(c *fiber.Ctx, operation *huma.Operation) error {
 	if err := httpd.CheckJSONType(c); err != nil {
 		return err
 	}
-	_, err := httpd.CanonicalJSON(body)
+	canonical, err := httpd.CanonicalJSON(body)
+	if err == nil && operation.Method == http.MethodPatch {
+		err = a.checkNulls(operation, canonical)
+	}
 	return err
+}
+
+// checkNulls refuses null in a patch where it cannot clear anything; huma would take
+// it for an absent member.
+func (a *api) checkNulls(operation *huma.Operation, body []byte) error {
+	schema := operation.RequestBody.Content[jsonType].Schema
+	if schema.Ref != "" {
+		schema = a.huma.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+	}
+	refused := errs.ErrValidationFailed
+	for _, path := range httpd.NullMembers(body) {
+		name, _, _ := strings.Cut(path, ".")
+		if property := schema.Properties[name]; property != nil && !property.Nullable {
+			refused = refused.WithField("body."+path, "must not be null")
+		}
+	}
+	if len(refused.Fields) > 0 {
+		return refused
+	}
+	return nil
 }
 
 func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -19,8 +20,8 @@ type lineBody struct {
 
 // listLines is GET /v1/admin/queues.
 func (a *API) listLines(c *fiber.Ctx) error {
-	limit := c.QueryInt("limit", 100)
-	if limit < 1 || limit > 500 {
+	limit, err := strconv.Atoi(c.Query("limit", "100"))
+	if err != nil || limit < 1 || limit > 500 {
 		return errs.ErrValidationFailed.WithField("query.limit", "must be 1 … 500")
 	}
 	sales, err := a.Operator.Lines(c.UserContext())
@@ -61,7 +62,10 @@ func (a *API) getLine(c *fiber.Ctx) error {
 // patchLine is PATCH /v1/admin/queues/{sale}.
 func (a *API) patchLine(c *fiber.Ctx) error {
 	var patch queue.Patch
-	if err := httpd.DecodeJSON(c.Body(), &patch); err != nil {
+	if err := httpd.ReadJSON(c, &patch); err != nil {
+		return err
+	}
+	if err := clearNulls(&patch, c.Request().Body()); err != nil {
 		return err
 	}
 	sale := saleOf(c)
@@ -73,6 +77,26 @@ func (a *API) patchLine(c *fiber.Ctx) error {
 	return a.sendLine(c, sale)
 }
 
+// clearNulls takes null in a patch for what it says: no time is set. What a line cannot be
+// without is refused; encoding/json would pass over it as if it were absent.
+func clearNulls(patch *queue.Patch, body []byte) error {
+	refused := errs.ErrValidationFailed
+	for _, name := range httpd.NullMembers(body) {
+		switch name {
+		case "lobby_opens_at":
+			patch.NoLobby = true
+		case "opens_at":
+			patch.NoOpening = true
+		default:
+			refused = refused.WithField("body."+name, "must not be null")
+		}
+	}
+	if len(refused.Fields) > 0 {
+		return refused
+	}
+	return nil
+}
+
 // commandLine is POST /v1/admin/queues/{sale}/{verb}.
 func (a *API) commandLine(c *fiber.Ctx) error {
 	sale, verb := saleOf(c), queue.Verb(strings.Clone(c.Params("verb")))
@@ -81,7 +105,7 @@ func (a *API) commandLine(c *fiber.Ctx) error {
 	default:
 		return fiber.ErrNotFound
 	}
-	if err := httpd.DecodeJSON(c.Body(), &struct{}{}); err != nil {
+	if err := httpd.ReadJSON(c, &struct{}{}); err != nil {
 		return err
 	}
 	policy, err := a.Operator.Act(c.UserContext(), sale, verb)

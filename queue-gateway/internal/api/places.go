@@ -69,7 +69,7 @@ func (a *API) join(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := httpd.DecodeJSON(c.Body(), &struct{}{}); err != nil {
+	if err := httpd.ReadJSON(c, &struct{}{}); err != nil {
 		return err
 	}
 	place, token, created, err := a.joinAs(c, policy, subject)
@@ -152,7 +152,7 @@ func (a *API) presence(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := httpd.DecodeJSON(c.Body(), &struct{}{}); err != nil {
+	if err := httpd.ReadJSON(c, &struct{}{}); err != nil {
 		return err
 	}
 	place, err := a.Lines.Place(c.UserContext(), ref)
@@ -171,7 +171,7 @@ func (a *API) entry(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := httpd.DecodeJSON(c.Body(), &struct{}{}); err != nil {
+	if err := httpd.ReadJSON(c, &struct{}{}); err != nil {
 		return err
 	}
 	pass, endsAt, err := a.enter(c, ref, policy)

@@ -85,7 +85,7 @@ func (s *Store) Before(ctx context.Context, accountID string, before int64, limi
 	const q = `
 		SELECT seq, account_id, kind, entity, title, body, link, created_at
 		FROM notification
-		WHERE account_id = $1 AND ($2 = 0 OR seq < $2)
+		WHERE account_id = $1 AND ($2::bigint = 0 OR seq < $2)
 		ORDER BY seq DESC
 		LIMIT $3`
 	return s.list(ctx, q, accountID, before, limit)

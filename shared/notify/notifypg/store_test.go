@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 
@@ -118,6 +119,14 @@ func readerMisses(t *testing.T, store *notifypg.Store, add func(i int) error) in
 			last = true
 		default:
 		}
+	}
+}
+
+func TestAnyCursorIsTaken(t *testing.T) {
+	t.Parallel()
+	store := notifypg.NewStore(pgtest.Pool(t))
+	if _, err := store.Before(context.Background(), "acc-1", math.MaxInt64, 1); err != nil {
+		t.Error(err)
 	}
 }
 

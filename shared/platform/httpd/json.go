@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/gofiber/fiber/v2"
+
 	"github.com/fairgate/fairgate/shared/errs"
 )
 
@@ -42,6 +44,14 @@ func hasNUL(text []byte) bool {
 	}
 }
 
+// ReadJSON is DecodeJSON of the request's body, which must be of that type.
+func ReadJSON(c *fiber.Ctx, v any) error {
+	if err := CheckJSONType(c); err != nil {
+		return err
+	}
+	return DecodeJSON(c.Request().Body(), v)
+}
+
 // DecodeJSON reads body, made canonical, into the struct that v points to, strictly. An
 // empty body equals {}. Errors: those of CanonicalJSON; errs.ErrValidationFailed with the
 // field for unknown members, also such as differ in their case only, and wrong types.
@@ -68,16 +78,20 @@ func DecodeJSON(body []byte, v any) error {
 	return nil
 }
 
-// NullMembers returns the names of a canonical object's members that are null.
+// NullMembers returns the names of an object's members that are null, those of inner
+// objects with their path: "message.ko".
 func NullMembers(body []byte) []string {
-	var members map[string]*json.RawMessage
+	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
 		return nil
 	}
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if members[name] == nil {
+		if string(members[name]) == "null" {
 			names = append(names, name)
+		}
+		for _, inner := range NullMembers(members[name]) {
+			names = append(names, name+"."+inner)
 		}
 	}
 	return names

@@ -11,6 +11,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
 // Document is a body with its compressed forms, ready to be sent many times.
@@ -83,7 +85,7 @@ func (d *Document) Send(c *fiber.Ctx, cacheControl string) error {
 		c.Set(fiber.HeaderContentSecurityPolicy, d.policy)
 		c.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	}
-	if matches(c.Get(fiber.HeaderIfNoneMatch), d.etag) {
+	if httpd.MatchesTag(c.Get(fiber.HeaderIfNoneMatch), d.etag) {
 		return c.SendStatus(fiber.StatusNotModified)
 	}
 	c.Set(fiber.HeaderContentType, d.contentType)
@@ -114,15 +116,6 @@ func accepts(header, coding string) bool {
 		}
 		quality, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(parameters), "q="), 64)
 		return err == nil && quality > 0
-	}
-	return false
-}
-
-func matches(header, etag string) bool {
-	for item := range strings.SplitSeq(header, ",") {
-		if item = strings.TrimSpace(item); item == "*" || strings.TrimPrefix(item, "W/") == etag {
-			return true
-		}
 	}
 	return false
 }
