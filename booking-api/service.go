@@ -108,6 +108,7 @@ func (s *Service) wire() error {
 	together := redisx.NewCoalescer(s.redis)
 	claims, fast := bookingpg.NewClaims(s.pool), bookingredis.New(together, cfg.Redis.Prefix)
 	s.wakes = bookingredis.NewWakes(fast)
+	s.metrics.MustRegister(shop.Metrics())
 	s.seats = booking.NewAvailability(shop, claims, fast, system, s.log)
 	s.holds = booking.NewHolds(shop, holdKey, fast, claims, s.seats, system, newHoldMetrics(s.metrics))
 	books := bookingpg.New(s.pool)

@@ -3,6 +3,7 @@ package arch
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,7 +19,7 @@ func TestTheTreeKeepsTheRules(t *testing.T) {
 	if len(sources) < 20 {
 		t.Fatalf("only %d files found", len(sources))
 	}
-	for _, violation := range append(checkImports(sources), checkHabits(sources)...) {
+	for _, violation := range slices.Concat(checkImports(sources), checkHabits(sources), checkGuards(sources)) {
 		t.Error(violation)
 	}
 }

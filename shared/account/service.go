@@ -54,7 +54,7 @@ type Hasher interface {
 // first Take.
 type Limiter interface {
 	// Take counts one more unless limit is reached; then ok is false and wait
-	// says for how long.
+	// says for how long. It goes on counting while its store is out.
 	Take(ctx context.Context, key string, limit int, window time.Duration) (ok bool, wait time.Duration, err error)
 	// Return takes back one Take.
 	Return(ctx context.Context, key string) error
@@ -151,11 +151,14 @@ func faults(pairs ...string) error {
 	return e
 }
 
-// take counts against a limit. A limiter that cannot be asked lets everybody
-// pass: an outage of it must not lock people out.
+// take counts against a limit. Where it cannot be counted nobody passes: it is for the
+// limiter to count somewhere else while its store is out.
 func (s *Service) take(ctx context.Context, name, who string, limit int) error {
 	ok, wait, err := s.limiter.Take(ctx, name+":"+who, limit, limitWindow)
-	if err != nil || ok {
+	switch {
+	case err != nil:
+		return err
+	case ok:
 		return nil
 	}
 	return errs.ErrRateLimited.WithRetryAfter(max(wait, time.Second)).With("limit", name)

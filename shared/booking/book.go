@@ -17,12 +17,12 @@ type BookCommand struct {
 	AccountID string
 	HoldID    string
 	Contact   Contact
-	Session   *event.Session // of the pass; nil: the hold's
+	Session   *event.Session // of the pass that was shown; nil where none is needed
 	RequestID string
 }
 
 // Book claims the seats of a hold and stores what is to be paid. Fails with
-// ErrHoldNotFound, ErrHoldExpired, ErrHoldUsed, ErrSeatTaken (conflicts), ErrSeatLimit.
+// ErrHoldNotFound, ErrHoldExpired, ErrPassRequired, ErrHoldUsed, ErrSeatTaken (conflicts), ErrSeatLimit.
 func (s *Service) Book(ctx context.Context, command BookCommand) (Booking, error) {
 	draft, err := s.draft(ctx, command)
 	if err != nil {
@@ -68,6 +68,9 @@ func (s *Service) draft(ctx context.Context, command BookCommand) (Draft, error)
 	}
 	sale, err := s.programme.Sale(ctx, hold.SaleID)
 	if err != nil {
+		return Draft{}, err
+	}
+	if err := admits(sale, command.Session); err != nil {
 		return Draft{}, err
 	}
 	performance, err := s.programme.Performance(ctx, showtime.PerformanceID)

@@ -10,15 +10,30 @@ import (
 
 // The failures of holds.
 var (
-	ErrSeatTaken    = errs.New(errs.Conflict, "seat_taken", "Some of the seats are taken.") // extra: conflicts
+	ErrSeatTaken    = errs.New(errs.Conflict, "seat_taken", "Some of the seats are taken.") // extra: see SeatsTaken
 	ErrSeatLimit    = errs.New(errs.Conflict, "seat_limit", "That is more seats than one account may have in this sale.")
 	ErrUnknownSeat  = errs.New(errs.Invalid, "unknown_seat", "The hall has no such seat.") // extra: unknown
 	ErrHoldNotFound = errs.New(errs.NotFound, "hold_not_found", "There is no such hold.")
 	ErrHoldExpired  = errs.New(errs.Gone, "hold_expired", "The hold has lapsed.")
+	// ErrPassRequired: the sale is queued, and nobody has shown a session of its line.
+	ErrPassRequired = errs.New(errs.Forbidden, "pass_required", "This sale has a line: an entry pass is required.")
 	ErrSaleNotOpen  = errs.New(errs.Conflict, "sale_not_open", "The sale is not open yet.")
 	ErrSaleClosed   = errs.New(errs.Conflict, "sale_closed", "The sale is over.")
 	ErrKeyReused    = errs.New(errs.Invalid, "idempotency_key_reused", "The Idempotency-Key was used for another request.")
 )
+
+// SeatsTaken is ErrSeatTaken with every seat that cannot be had, and of these those that
+// the account holds itself (extra: yours), which it may have after releasing that hold.
+func SeatsTaken(conflicts, yours []string) *errs.Error {
+	taken := ErrSeatTaken.With("conflicts", conflicts)
+	switch {
+	case len(yours) == 0:
+		return taken
+	case len(yours) == len(conflicts):
+		taken = taken.WithMessage("You hold some of these seats already: release that hold to choose anew.")
+	}
+	return taken.With("yours", yours)
+}
 
 // DefaultHoldTime is how long a hold lasts where the sale says nothing.
 const DefaultHoldTime = 300 * time.Second

@@ -22,11 +22,30 @@ type Catalogue interface {
 	Showtime(ctx context.Context, id string) (catalogue.Showtime, error)
 	SeatMap(ctx context.Context, hallID string) (*catalogue.SeatMap, error)
 	Sale(ctx context.Context, id string) (catalogue.Sale, error)
+	// SalesWithHolds returns the sales in which seats may be held.
+	SalesWithHolds(ctx context.Context) ([]catalogue.Sale, error)
+}
+
+// Offer is a showtime with the sale that sells it, read once for a request: whether a
+// pass is needed and what is held are decided by the same sale.
+type Offer struct {
+	Showtime catalogue.Showtime
+	Sale     catalogue.Sale // zero while the showtime is in no sale
+}
+
+// admits reports whether a session of the sale's line, nil if none was shown, lets its
+// fan buy: the line of a queued sale is passed by nobody without one.
+func admits(sale catalogue.Sale, session *event.Session) error {
+	if sale.Queued && (session == nil || session.SaleID != sale.ID) {
+		return ErrPassRequired
+	}
+	return nil
 }
 
 // HoldRequest asks for seats: either Seats by number or the BestAvailable.
 type HoldRequest struct {
 	ShowtimeID     string
+	Offer          *Offer // of the showtime; nil: Hold reads it
 	AccountID      string
 	IdempotencyKey string
 	Seats          []string
@@ -82,8 +101,8 @@ func NewHolds(c Catalogue, key HoldKey, redis FastStore, fallback FallbackStore,
 // released.
 //
 // It fails with ErrSeatTaken (conflicts lists every one), ErrSeatLimit,
-// ErrUnknownSeat, errs.ErrValidationFailed, ErrKeyReused, ErrSaleNotOpen,
-// ErrSaleClosed, ErrHoldExpired when the session is over, and the catalogue's
+// ErrUnknownSeat, errs.ErrValidationFailed, ErrKeyReused, ErrPassRequired,
+// ErrSaleNotOpen, ErrSaleClosed, ErrHoldExpired when the session is over, and the catalogue's
 // errors.
 func (h *Holds) Hold(ctx context.Context, request HoldRequest) (Hold, error) {
 	place, err := h.where(ctx, request)
@@ -107,17 +126,32 @@ type hall struct {
 	seatMap  *catalogue.SeatMap
 }
 
+// Offer reads a showtime and its sale; the catalogue's errors.
+func (h *Holds) Offer(ctx context.Context, showtimeID string) (Offer, error) {
+	showtime, err := h.catalogue.Showtime(ctx, showtimeID)
+	if err != nil || showtime.SaleID == "" {
+		return Offer{Showtime: showtime}, err
+	}
+	sale, err := h.catalogue.Sale(ctx, showtime.SaleID)
+	return Offer{Showtime: showtime, Sale: sale}, err
+}
+
 func (h *Holds) where(ctx context.Context, request HoldRequest) (place hall, err error) {
 	if err := validate(request); err != nil {
 		return hall{}, err
 	}
-	if place.showtime, err = h.catalogue.Showtime(ctx, request.ShowtimeID); err != nil {
-		return hall{}, err
+	if request.Offer == nil || request.Offer.Showtime.ID != request.ShowtimeID {
+		offer, err := h.Offer(ctx, request.ShowtimeID)
+		if err != nil {
+			return hall{}, err
+		}
+		request.Offer = &offer
 	}
-	if place.showtime.SaleID == "" {
+	place.showtime, place.sale = request.Offer.Showtime, request.Offer.Sale
+	if place.sale.ID == "" {
 		return hall{}, ErrSaleNotOpen
 	}
-	if place.sale, err = h.catalogue.Sale(ctx, place.showtime.SaleID); err != nil {
+	if err := admits(place.sale, request.Session); err != nil {
 		return hall{}, err
 	}
 	now := h.clock.Now()
@@ -170,6 +204,12 @@ func (p hall) chosen(numbers []string) ([]string, error) {
 	return p.numbers(indices), nil
 }
 
+// inOrder returns numbers in map order, which is the order that a hold's id has them in.
+func (p hall) inOrder(numbers []string) []string {
+	index := func(no string) int { i, _ := p.seatMap.Find(no); return i }
+	return slices.SortedStableFunc(slices.Values(numbers), func(a, b string) int { return index(a) - index(b) })
+}
+
 // numbers returns the seats' numbers in map order.
 func (p hall) numbers(indices []int) []string {
 	slices.Sort(indices)
@@ -184,7 +224,10 @@ func (p hall) numbers(indices []int) []string {
 func (p hall) amount(numbers []string) (money.KRW, error) {
 	var sum money.KRW
 	for _, no := range numbers {
-		i, _ := p.seatMap.Find(no)
+		i, ok := p.seatMap.Find(no)
+		if !ok { // the map has changed since the hold was made
+			return 0, ErrUnknownSeat.With("unknown", []string{no})
+		}
 		grade := p.seatMap.Grades[p.seatMap.Seats[i].Grade].Code
 		price, ok := p.showtime.Prices[grade]
 		if !ok {
@@ -205,9 +248,8 @@ func holdTime(sale catalogue.Sale) time.Duration {
 // attempt is one try to place an order.
 type attempt struct {
 	HoldOrder
-	place          hall
-	idempotencyKey string
-	sessionEndsAt  time.Time
+	place         hall
+	sessionEndsAt time.Time
 }
 
 // within returns the order with a time to live that ends with the session;
@@ -226,7 +268,7 @@ func (a attempt) within(now time.Time) (HoldOrder, error) {
 func (h *Holds) order(request HoldRequest, place hall, seats []string) attempt {
 	nonce := h.key.Nonce(request.AccountID, request.ShowtimeID, request.IdempotencyKey, seats)
 	return attempt{
-		place: place, idempotencyKey: request.IdempotencyKey, sessionEndsAt: request.SessionEndsAt,
+		place: place, sessionEndsAt: request.SessionEndsAt,
 		HoldOrder: HoldOrder{
 			Hold: Hold{
 				Nonce: nonce, SaleID: place.sale.ID, PerformanceID: place.showtime.PerformanceID,
@@ -270,7 +312,7 @@ func (h *Holds) placeInStore(ctx context.Context, try attempt) (placed HoldPlace
 	// Holds of before the outage are remembered here; Postgres knows none of them.
 	placed, err = h.placeIn(ctx, h.fallback, try, true)
 	if lost {
-		h.lost.add(try.HoldOrder, err == nil && h.nonceOf(try, placed) == try.Hold.Nonce, h.clock.Now())
+		h.lost.add(try.HoldOrder, err == nil && try.hasOwn(placed), h.clock.Now())
 	}
 	if err == nil {
 		h.seats.Apply(try.Hold.ShowtimeID, changesTo(Held, placed.Seats, placed.ExpiresAt))
@@ -304,7 +346,10 @@ func isDown(ctx context.Context, err error) bool {
 func (h *Holds) made(try attempt, placed HoldPlaced) (hold Hold, err error) {
 	hold = try.Hold
 	hold.Seats, hold.ExpiresAt = placed.Seats, placed.ExpiresAt
-	hold.Nonce = h.nonceOf(try, placed)
+	if placed.Replayed {
+		hold.Nonce, hold.Session = placed.Nonce, placed.Session
+		hold.Seats = try.place.inOrder(hold.Seats)
+	}
 	if hold.Amount, err = try.place.amount(hold.Seats); err != nil {
 		return Hold{}, err
 	}
@@ -312,12 +357,9 @@ func (h *Holds) made(try attempt, placed HoldPlaced) (hold Hold, err error) {
 	return hold, nil
 }
 
-// nonceOf names the hold that was placed, which a replay may have made of other seats.
-func (h *Holds) nonceOf(try attempt, placed HoldPlaced) string {
-	if !placed.Replayed {
-		return try.Hold.Nonce
-	}
-	return h.key.Nonce(try.Hold.AccountID, try.Hold.ShowtimeID, try.idempotencyKey, placed.Seats)
+// hasOwn reports whether a store that answered with placed has the very hold that was tried.
+func (a attempt) hasOwn(placed HoldPlaced) bool {
+	return !placed.Replayed || placed.Nonce == a.Hold.Nonce
 }
 
 func changesTo(state SeatState, seats []string, until time.Time) []SeatChange {

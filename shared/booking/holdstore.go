@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/event"
 )
 
 // ErrAnswerLost is why a store fails with errs.Unavailable when the order may have
@@ -32,7 +35,10 @@ type HoldOrder struct {
 type HoldPlaced struct {
 	Seats     []string // those of the first time when it is a replay
 	ExpiresAt time.Time
-	Replayed  bool // this idempotency key had been here before; nothing was changed
+	Replayed  bool // nothing was changed: this idempotency key had been here before, or the account held exactly these seats
+	// Nonce and Session are those of the hold that was found, where Replayed.
+	Nonce   string
+	Session *event.Session
 }
 
 // HoldStore keeps holds. There are two: Redis, and Postgres while Redis fails.
@@ -41,8 +47,10 @@ type HoldPlaced struct {
 // All methods fail with errs.Unavailable when the store cannot be asked; the hold
 // may then exist or not.
 type HoldStore interface {
-	// Place takes all seats or none: ErrSeatTaken lists every conflict, ErrSeatLimit,
-	// ErrKeyReused. It is linearizable: two calls never both take a seat.
+	// Place takes all seats or none: ErrSeatTaken lists every conflict (see SeatsTaken),
+	// ErrSeatLimit, ErrKeyReused. It is linearizable: two calls never both take a seat.
+	// Exactly the seats of a live hold of the same account are answered with that hold,
+	// as it is, however the request is called.
 	Place(ctx context.Context, order HoldOrder) (HoldPlaced, error)
 	// Live reports whether the hold was not released and no seat of it is in another
 	// hold. Where the store has lost its memory of it, it is live.
@@ -55,6 +63,9 @@ type HoldStore interface {
 // FastStore is the HoldStore in Redis.
 type FastStore interface {
 	HoldStore
+	// HeldBy returns the account's live holds in the sales, without ID and Amount. Those
+	// that have become bookings are left out as far as is known here.
+	HeldBy(ctx context.Context, accountID string, sales []catalogue.Sale) ([]Hold, error)
 	// Undo says that this attempt was not answered. When no attempt of the same request
 	// was, it takes back the hold that was placed for it, as if it had never been, and
 	// reports that it did. wanted: the other store has the very hold, so that this one
@@ -65,7 +76,13 @@ type FastStore interface {
 // FallbackStore is the HoldStore in Postgres.
 type FallbackStore interface {
 	HoldStore
-	// Find returns the live hold that was placed for the same request, Replayed, or a
-	// zero HoldPlaced; ErrKeyReused.
+	// Find returns the live hold that was placed for the same request, or the account's
+	// hold of exactly the same seats, Replayed, or a zero HoldPlaced; ErrKeyReused.
 	Find(ctx context.Context, order HoldOrder) (HoldPlaced, error)
+	// HeldBy returns the account's live holds that are kept here, without ID, Amount,
+	// SaleID and PerformanceID.
+	HeldBy(ctx context.Context, accountID string) ([]Hold, error)
+	// Booked returns those of the nonces that have become bookings, whatever became of
+	// these.
+	Booked(ctx context.Context, nonces []string) ([]string, error)
 }

@@ -73,6 +73,9 @@ type Showtime struct {
 	Prices        map[string]money.KRW // by grade code
 }
 
+// MaxHoldTime is as long as a hold may last.
+const MaxHoldTime = time.Hour
+
 // Sale is a window in which showtimes are sold.
 type Sale struct {
 	ID                 string // [a-z0-9-]{1,40}; also the id of its line
@@ -83,7 +86,7 @@ type Sale struct {
 	Queued             bool
 	MaxSeatsPerAccount int
 	SoldOut            bool // kept by the worker's sold-out job
-	HoldSeconds        int  // 300
+	HoldSeconds        int  // 300; at most MaxHoldTime
 }
 
 // State returns scheduled, open, sold_out or closed.

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/fairgate/fairgate/shared/clock"
@@ -11,7 +12,8 @@ import (
 type Sessions interface {
 	// SessionActive returns when the session ends; ok is false when it is not
 	// active. A bindTo that is not empty binds the session to that account at its
-	// first use; ok is false for every other account from then on.
+	// first use; ok is false for every other account from then on. It fails with
+	// ErrUnavailable while the line's store cannot be asked.
 	SessionActive(ctx context.Context, ref SessionRef, bindTo string) (endsAt time.Time, ok bool, err error)
 }
 
@@ -54,8 +56,11 @@ func (g *Gate) Check(ctx context.Context, token, saleID, accountID string) (Sess
 		return Session{}, ErrPassInvalid.WithMessage("The pass belongs to another account.")
 	}
 	endsAt, ok, err := g.sessions.SessionActive(ctx, pass.Ref(), bindTo)
-	if err != nil {
+	if errors.Is(err, ErrUnavailable) {
 		return g.checkSpent(ctx, pass.Session)
+	}
+	if err != nil {
+		return Session{}, err
 	}
 	if !ok {
 		return Session{}, ErrPassInvalid.WithMessage("The booking session of this pass is over.")

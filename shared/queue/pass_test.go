@@ -174,10 +174,10 @@ func TestGateRefuses(t *testing.T) {
 		{name: "another place", token: with("n", 43)},
 		{name: "session over", token: good, arrange: func(d *door) { clear(d.sessions.active) }},
 		{name: "store down, pass spent", token: good, arrange: func(d *door) {
-			d.sessions.down, d.sessions.spent = errors.New("no redis"), true
+			d.sessions.down, d.sessions.spent = queue.ErrUnavailable.Because(errors.New("no redis")), true
 		}},
 		{name: "store down, pass expired", token: good, arrange: func(d *door) {
-			d.sessions.down = errors.New("no redis")
+			d.sessions.down = queue.ErrUnavailable.Because(errors.New("no redis"))
 			d.clock.Advance(6 * time.Minute)
 		}},
 	}
@@ -273,7 +273,7 @@ func tampered(t *testing.T, d *door) string {
 func TestGateWhileTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
-	d.sessions.down = errors.New("no redis")
+	d.sessions.down = queue.ErrUnavailable.Because(errors.New("no redis"))
 	session, err := d.gate.Check(context.Background(), d.pass(t, d.session, queue.ByAccount), "s1", "acc-1")
 	if err != nil || session != d.session {
 		t.Errorf("an unexpired, unspent pass: %+v, %v", session, err)

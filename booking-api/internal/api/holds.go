@@ -50,6 +50,29 @@ type holdOutput struct {
 	Body  Hold
 }
 
+// MyHold is a live hold with where it belongs.
+type MyHold struct {
+	HoldID        string    `json:"hold_id" doc:"As it was answered when the hold was made."`
+	ShowtimeID    string    `json:"showtime_id" example:"PF900001-20261212-1800"`
+	SaleID        string    `json:"sale_id" example:"demo-onsale"`
+	PerformanceID string    `json:"performance_id" example:"PF900001"`
+	Seats         []string  `json:"seats" example:"[\"1F-A-12-7\",\"1F-A-12-8\"]"`
+	Amount        money.KRW `json:"amount" doc:"KRW, the sum of the prices." example:"330000"`
+	ExpiresAt     time.Time `json:"expires_at"`
+}
+
+type myHoldsInput struct {
+	ShowtimeID string `query:"showtime_id" maxLength:"80" doc:"Only those of this showtime."`
+}
+
+type myHoldsOutput struct {
+	Cache string `header:"Cache-Control"`
+	Body  struct {
+		Items    []MyHold `json:"items"`
+		Complete bool     `json:"complete" doc:"False while a part of the holds cannot be read: there may be more."`
+	}
+}
+
 type holdIDInput struct {
 	ID string `path:"id" maxLength:"4096"`
 }
@@ -59,13 +82,19 @@ func (a *api) holdRoutes(app *fiber.App) {
 	pass := []map[string][]string{{"account": {}, "pass": {}}}
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "create-hold", Method: http.MethodPost, Path: "/v1/showtimes/{id}/holds", Tags: []string{"seats"},
-		Summary: "Hold seats", Description: "Reserves the seats for minutes, all or none. 409 `seat_taken` with `conflicts`, `seat_limit`; " +
+		Summary: "Hold seats", Description: "Reserves the seats for minutes, all or none. Exactly the seats of a live hold of mine are answered " +
+			"with that hold, never a longer one. 409 `seat_taken` with `conflicts`, and among them `yours`, which a hold of mine has; `seat_limit`; " +
 			"403 `pass_required`, `pass_invalid`; 422 `unknown_seat`, `validation_failed`; 409 `sale_not_open`, `sale_closed`.",
 		DefaultStatus: http.StatusCreated, Security: pass, Middlewares: huma.Middlewares{a.passForShowtime, a.requireKey},
 	}, fails: []*errs.Error{
 		catalogue.ErrShowtimeNotFound, booking.ErrSeatTaken, booking.ErrSeatLimit, booking.ErrUnknownSeat,
 		booking.ErrSaleNotOpen, booking.ErrSaleClosed, booking.ErrHoldExpired,
 	}}, a.createHold)
+	add(a, route{account: true, Operation: huma.Operation{
+		OperationID: "list-my-holds", Method: http.MethodGet, Path: "/v1/me/holds", Tags: []string{"seats"},
+		Summary: "My live holds", Description: "What I hold now, the hold that lapses first at the head: without what was released, has lapsed or was booked.",
+		Errors: []int{503},
+	}}, a.myHolds)
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "get-hold", Method: http.MethodGet, Path: "/v1/holds/{id}", Tags: []string{"seats"},
 		Summary: "A hold of mine", Description: "Others get 404; 410 `hold_expired` once it has lapsed.",
@@ -79,37 +108,69 @@ func (a *api) holdRoutes(app *fiber.App) {
 
 // passForShowtime checks the pass for the sale of the showtime in the path.
 func (a *api) passForShowtime(ctx huma.Context, next func(huma.Context)) {
-	showtime, err := a.Catalogue.Showtime(ctx.Context(), ctx.Param("id"))
-	if err == nil && showtime.SaleID != "" {
-		if err := a.checkPass(ctx, showtime.SaleID); err != nil {
-			a.refuse(ctx, err)
-			return
-		}
+	offer, err := a.Holds.Offer(ctx.Context(), ctx.Param("id"))
+	switch {
+	case err == nil:
+		err = a.checkPass(ctx, offer.Sale)
+		of(ctx.Context()).offer = &offer
+	case isNotFound(err):
+		err = nil // the handler's 404, which comes after what is wrong with the body
 	}
-	next(ctx) // a showtime that is not there is the handler's 404
+	if err != nil {
+		a.refuse(ctx, err)
+		return
+	}
+	next(ctx)
 }
+
+// isNotFound reports that what was asked for is not there, and not that nobody could
+// say so: a guard may only let the former go on.
+func isNotFound(err error) bool { return errs.KindOf(err) == errs.NotFound }
 
 // passForHold checks the pass for the sale of the hold in the body, as far as the
 // body can be read.
 func (a *api) passForHold(ctx huma.Context, next func(huma.Context)) {
-	var body struct {
-		HoldID string `json:"hold_id"`
-	}
-	if json.Unmarshal(bodyOf(ctx), &body) == nil {
-		if hold, err := a.HoldKey.Open(body.HoldID); err == nil {
-			if err := a.checkPass(ctx, hold.SaleID); err != nil {
-				a.refuse(ctx, err)
-				return
-			}
-		}
+	if err := a.checkPassOfHold(ctx, readHoldID(bodyOf(ctx))); err != nil {
+		a.refuse(ctx, err)
+		return
 	}
 	next(ctx)
+}
+
+// readHoldID reads the hold from a body, as far as that can be read: what cannot is
+// refused by the handler, for which the pass counts all the same.
+func readHoldID(body []byte) string {
+	var read struct {
+		HoldID string `json:"hold_id"`
+	}
+	if err := json.Unmarshal(body, &read); err != nil {
+		return ""
+	}
+	return read.HoldID
+}
+
+func (a *api) checkPassOfHold(ctx huma.Context, holdID string) error {
+	hold, err := a.HoldKey.Open(holdID)
+	if isNotFound(err) {
+		return nil // the handler's 404
+	}
+	if err != nil {
+		return err
+	}
+	sale, err := a.Catalogue.Sale(ctx.Context(), hold.SaleID)
+	if isNotFound(err) {
+		return nil // the handler's 404
+	}
+	if err != nil {
+		return err
+	}
+	return a.checkPass(ctx, sale)
 }
 
 func (a *api) createHold(ctx context.Context, in *holdInput) (*holdOutput, error) {
 	r := of(ctx)
 	request := booking.HoldRequest{
-		ShowtimeID: in.ID, AccountID: r.caller.ID, IdempotencyKey: r.key.Value, Seats: in.Body.Seats,
+		ShowtimeID: in.ID, Offer: r.offer, AccountID: r.caller.ID, IdempotencyKey: r.key.Value, Seats: in.Body.Seats,
 	}
 	bindTo(r.session, &request)
 	if best := in.Body.BestAvailable; best != nil {
@@ -141,6 +202,22 @@ func (a *api) hold(ctx context.Context, in *holdIDInput) (*holdOutput, error) {
 		return nil, err
 	}
 	return holdOutputOf(hold), nil
+}
+
+func (a *api) myHolds(ctx context.Context, in *myHoldsInput) (*myHoldsOutput, error) {
+	mine, err := a.Holds.Mine(ctx, of(ctx).caller.ID, in.ShowtimeID)
+	if err != nil {
+		return nil, err
+	}
+	out := &myHoldsOutput{Cache: "no-store"}
+	out.Body.Items, out.Body.Complete = make([]MyHold, len(mine.Holds)), mine.Complete
+	for i, h := range mine.Holds {
+		out.Body.Items[i] = MyHold{
+			HoldID: h.ID, ShowtimeID: h.ShowtimeID, SaleID: h.SaleID, PerformanceID: h.PerformanceID,
+			Seats: h.Seats, Amount: h.Amount, ExpiresAt: h.ExpiresAt,
+		}
+	}
+	return out, nil
 }
 
 func (a *api) releaseHold(ctx context.Context, in *holdIDInput) (*struct{}, error) {

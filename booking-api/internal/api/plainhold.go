@@ -27,13 +27,17 @@ func (a *api) plainHold(c *fiber.Ctx) error {
 		return err
 	}
 	request.AccountID = caller.ID
-	showtime, err := a.Catalogue.Showtime(c.UserContext(), request.ShowtimeID)
-	if err == nil && showtime.SaleID != "" {
-		session, err := a.passOf(c, caller.ID, showtime.SaleID)
+	offer, err := a.Holds.Offer(c.UserContext(), request.ShowtimeID)
+	switch {
+	case err == nil:
+		session, err := a.passOf(c, caller.ID, offer.Sale)
 		if err != nil {
 			return postgres.Explain(err)
 		}
+		request.Offer = &offer
 		bindTo(session, &request)
+	case !isNotFound(err): // which is for Hold to say, after what is wrong with the seats
+		return postgres.Explain(err)
 	}
 	hold, err := a.Holds.Hold(c.UserContext(), request)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/account"
 	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/event"
 	"github.com/fairgate/fairgate/shared/platform/audit"
@@ -44,6 +45,7 @@ var (
 type request struct {
 	caller  Caller         // zero on public routes
 	session *queue.Session // of the pass, on queued sales
+	offer   *booking.Offer // of the showtime in the path, where seats are held
 	key     booking.Key    // where an Idempotency-Key is required
 	network string         // of the caller, as limits count it
 	id      string
@@ -242,20 +244,20 @@ func (a *api) fromThisSite(c *fiber.Ctx) bool {
 }
 
 // checkPass is passOf that keeps the session in the request.
-func (a *api) checkPass(ctx huma.Context, saleID string) (err error) {
+func (a *api) checkPass(ctx huma.Context, sale catalogue.Sale) (err error) {
 	r := of(ctx.Context())
-	r.session, err = a.passOf(humafiber.Unwrap(ctx), r.caller.ID, saleID)
+	r.session, err = a.passOf(humafiber.Unwrap(ctx), r.caller.ID, sale)
 	return err
 }
 
 // passOf lets an account book on the sale: always when it is not queued, else with a
-// pass whose session is active. It returns that session.
-func (a *api) passOf(c *fiber.Ctx, accountID, saleID string) (*queue.Session, error) {
-	ctx := c.UserContext()
-	sale, err := a.Catalogue.Sale(ctx, saleID)
-	if err != nil || !sale.Queued {
-		return nil, nil // a sale that is not there is the handler's 404
+// pass whose session is active. It returns that session, which booking asks for again
+// when it decides by a sale that it has read itself.
+func (a *api) passOf(c *fiber.Ctx, accountID string, sale catalogue.Sale) (*queue.Session, error) {
+	if !sale.Queued {
+		return nil, nil
 	}
+	ctx, saleID := c.UserContext(), sale.ID
 	token := c.Get(headerPass)
 	if token == "" {
 		token = c.Cookies("entry_pass_" + saleID)

@@ -104,6 +104,11 @@ func (programme) Sale(_ context.Context, id string) (catalogue.Sale, error) {
 	return catalogue.Sale{ID: id, PerformanceID: "PF1", MaxSeatsPerAccount: seatLimit}, nil
 }
 
+func (p programme) SalesWithHolds(ctx context.Context) ([]catalogue.Sale, error) {
+	sale, err := p.Sale(ctx, "sale")
+	return []catalogue.Sale{sale}, err
+}
+
 func (programme) Performance(_ context.Context, id string) (catalogue.Performance, error) {
 	return catalogue.Performance{ID: id, Title: "겨울 나그네", VenueName: "예술의전당"}, nil
 }

@@ -28,12 +28,13 @@ func NewClaims(pool *pgxpool.Pool) *Claims {
 // claimHeld takes all seats, in the order in which everybody locks them: those that
 // are new and those whose claim has lapsed.
 const claimHeld = `
-	INSERT INTO seat_claim AS c (showtime_id, seat, hold_id, account_id, kind, until)
-	SELECT $1, s, $2, $3, 'held', now() + $4 * interval '1 millisecond'
+	INSERT INTO seat_claim AS c (showtime_id, seat, hold_id, account_id, kind, until, session_epoch, session_n)
+	SELECT $1, s, $2, $3, 'held', now() + $4 * interval '1 millisecond', $6, $7
 	FROM unnest($5::text[]) AS s ORDER BY s COLLATE "C"
 	ON CONFLICT (showtime_id, seat) DO UPDATE SET
 		booking_id = NULL, hold_id = EXCLUDED.hold_id, account_id = EXCLUDED.account_id,
-		kind = 'held', until = EXCLUDED.until
+		kind = 'held', until = EXCLUDED.until,
+		session_epoch = EXCLUDED.session_epoch, session_n = EXCLUDED.session_n
 	WHERE c.until < now()
 	RETURNING c.seat, c.until`
 
@@ -46,15 +47,21 @@ func (c *Claims) Place(ctx context.Context, order booking.HoldOrder) (booking.Ho
 		if _, err := tx.Exec(ctx, c.lock, order.Hold.AccountID, order.Hold.SaleID); err != nil {
 			return err
 		}
-		if placed, err = findHold(ctx, tx, order); err != nil || placed.Replayed {
-			return err
-		}
-		if len(order.Taken) > 0 || len(order.Hold.Seats) == 0 {
-			return booking.ErrSeatTaken.With("conflicts", order.Taken)
-		}
-		placed, err = c.take(ctx, tx, order)
+		own, err := heldBy(ctx, tx, order.Hold.AccountID)
 		if err != nil {
 			return err
+		}
+		if placed, err = own.find(order); err != nil || placed.Replayed {
+			return err
+		}
+		conflicts := order.Taken
+		if len(conflicts) == 0 && len(order.Hold.Seats) > 0 {
+			if placed, conflicts, err = c.take(ctx, tx, order); err != nil {
+				return err
+			}
+		}
+		if len(conflicts) > 0 || len(order.Hold.Seats) == 0 {
+			return booking.SeatsTaken(conflicts, own.among(order.Hold.ShowtimeID, conflicts))
 		}
 		return checkLimit(ctx, tx, order)
 	})
@@ -64,22 +71,20 @@ func (c *Claims) Place(ctx context.Context, order booking.HoldOrder) (booking.Ho
 	return placed, nil
 }
 
-// take claims all seats of the order, or lists those it could not.
-func (c *Claims) take(ctx context.Context, tx pgx.Tx, order booking.HoldOrder) (booking.HoldPlaced, error) {
+// take claims all seats of the order, and lists those it could not.
+func (c *Claims) take(ctx context.Context, tx pgx.Tx, order booking.HoldOrder) (placed booking.HoldPlaced, conflicts []string, err error) {
 	hold := order.Hold
-	rows, err := tx.Query(ctx, c.claim, hold.ShowtimeID, hold.Nonce, hold.AccountID, order.TTL.Milliseconds(), hold.Seats)
+	epoch, n := sessionColumns(hold.Session)
+	rows, err := tx.Query(ctx, c.claim, hold.ShowtimeID, hold.Nonce, hold.AccountID, order.TTL.Milliseconds(), hold.Seats, epoch, n)
 	if err != nil {
-		return booking.HoldPlaced{}, err
+		return booking.HoldPlaced{}, nil, err
 	}
 	claimed, until, err := collectHeld(rows)
 	if err != nil {
-		return booking.HoldPlaced{}, err
+		return booking.HoldPlaced{}, nil, err
 	}
-	if len(claimed) < len(hold.Seats) {
-		conflicts := slices.DeleteFunc(slices.Clone(hold.Seats), func(no string) bool { return slices.Contains(claimed, no) })
-		return booking.HoldPlaced{}, booking.ErrSeatTaken.With("conflicts", conflicts)
-	}
-	return booking.HoldPlaced{Seats: hold.Seats, ExpiresAt: until}, nil
+	conflicts = slices.DeleteFunc(slices.Clone(hold.Seats), func(no string) bool { return slices.Contains(claimed, no) })
+	return booking.HoldPlaced{Seats: hold.Seats, ExpiresAt: until}, conflicts, nil
 }
 
 // collectHeld reads seats and when the last of them ends.
@@ -106,42 +111,6 @@ func checkLimit(ctx context.Context, tx pgx.Tx, order booking.HoldOrder) error {
 		return booking.ErrSeatLimit
 	}
 	return err
-}
-
-// Find implements booking.FallbackStore.
-func (c *Claims) Find(ctx context.Context, order booking.HoldOrder) (booking.HoldPlaced, error) {
-	placed, err := findHold(ctx, c.pool, order)
-	return placed, unavailable(err)
-}
-
-func findHold(ctx context.Context, db querier, order booking.HoldOrder) (booking.HoldPlaced, error) {
-	const q = `
-		SELECT seat, until, hold_id FROM seat_claim
-		WHERE kind = 'held' AND account_id = $1 AND showtime_id = $2
-		  AND left(hold_id, $3) = $4 AND until >= now() ORDER BY seat`
-	hold := order.Hold
-	rows, err := db.Query(ctx, q, hold.AccountID, hold.ShowtimeID, booking.RequestLength, hold.Nonce[:booking.RequestLength])
-	if err != nil {
-		return booking.HoldPlaced{}, err
-	}
-	var (
-		placed booking.HoldPlaced
-		seat   string
-		nonce  string
-	)
-	_, err = pgx.ForEachRow(rows, []any{&seat, &placed.ExpiresAt, &nonce}, func() error {
-		placed.Seats = append(placed.Seats, seat)
-		return nil
-	})
-	switch {
-	case err != nil || len(placed.Seats) == 0:
-		return booking.HoldPlaced{}, err
-	case order.Exact && nonce != hold.Nonce:
-		return booking.HoldPlaced{}, booking.ErrKeyReused
-	}
-	placed.ExpiresAt = placed.ExpiresAt.UTC().Truncate(time.Millisecond)
-	placed.Replayed = true
-	return placed, nil
 }
 
 // Live implements booking.HoldStore.

@@ -23,10 +23,14 @@ func (k keys) limit(performanceID, saleID, accountID string) string {
 }
 
 // record is a hash of what an idempotency key was answered, for a day: request,
-// nonce, until, seats (one a line), attempts (with spaces between, a "-" before those
-// that are known to be unanswered), and released once it was.
-func (k keys) record(hold booking.Hold) string {
-	return k.of(hold.PerformanceID, "request:"+hold.Nonce[:booking.RequestLength])
+// nonce, until, seats (one a line), session ("<epoch> <n>" in the sale's line, or
+// empty), attempts (with spaces between, a "-" before those that are known to be
+// unanswered), and released once it was. Where the account held the seats already,
+// nonce names that hold, whose own record is found by it.
+func (k keys) record(hold booking.Hold) string { return k.recordOf(hold.PerformanceID, hold.Nonce) }
+
+func (k keys) recordOf(performanceID, nonce string) string {
+	return k.of(performanceID, "request:"+nonce[:booking.RequestLength])
 }
 
 // changes is the stream of seat changes. An entry has t (showtime), k (hold or

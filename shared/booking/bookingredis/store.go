@@ -16,6 +16,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/event"
 )
 
 const (
@@ -79,25 +80,25 @@ func maybeDone(err error) error {
 // Place implements booking.HoldStore.
 func (s *Store) Place(ctx context.Context, order booking.HoldOrder) (booking.HoldPlaced, error) {
 	hold := order.Hold
-	args := append(make([]any, 0, 9+len(hold.Seats)),
+	args := append(make([]any, 0, 10+len(hold.Seats)),
 		hold.Nonce, order.Request, order.TTL.Milliseconds(), order.MaxSeats,
 		hold.ShowtimeID, changesKept, int(recordKept.Seconds()), marks(hold.Seats, order.Taken))
 	var answer []any
 	err := s.do(ctx, func(ctx context.Context) (err error) {
-		answer, err = s.scripts.place.Run(ctx, s.client, s.holdKeys(hold), append(appendNumbers(args, hold.Seats), order.Attempt)...).Slice()
+		answer, err = s.scripts.place.Run(ctx, s.client, s.holdKeys(hold), append(appendNumbers(args, hold.Seats), order.Attempt, sessionText(hold.Session))...).Slice()
 		return err
 	})
 	if err != nil {
 		return booking.HoldPlaced{}, maybeDone(err)
 	}
-	return readPlaced(answer, hold.Seats)
+	return readPlaced(answer, hold.SaleID, hold.Seats)
 }
 
-func readPlaced(answer []any, seats []string) (booking.HoldPlaced, error) {
+func readPlaced(answer []any, saleID string, seats []string) (booking.HoldPlaced, error) {
 	code, _ := answer[0].(int64)
 	switch code {
 	case codeTaken:
-		return booking.HoldPlaced{}, booking.ErrSeatTaken.With("conflicts", texts(answer[1]))
+		return booking.HoldPlaced{}, booking.SeatsTaken(texts(answer[1]), texts(answer[2]))
 	case codeLimit:
 		return booking.HoldPlaced{}, booking.ErrSeatLimit
 	case codeReused:
@@ -110,8 +111,30 @@ func readPlaced(answer []any, seats []string) (booking.HoldPlaced, error) {
 	placed := booking.HoldPlaced{Seats: seats, ExpiresAt: until, Replayed: code == codeReplayed}
 	if recorded, _ := answer[2].(string); placed.Replayed {
 		placed.Seats = strings.Split(recorded, "\n")
+		placed.Nonce, _ = answer[3].(string)
+		session, _ := answer[4].(string)
+		placed.Session = readSession(saleID, session)
 	}
 	return placed, nil
+}
+
+// sessionText is how a record has a session; its sale is known from the hold.
+func sessionText(s *event.Session) string {
+	if s == nil {
+		return ""
+	}
+	return strconv.FormatUint(uint64(s.Epoch), 10) + " " + strconv.FormatUint(s.N, 10)
+}
+
+// readSession reads what sessionText wrote; nil for anything else.
+func readSession(saleID, text string) *event.Session {
+	epochText, nText, _ := strings.Cut(text, " ")
+	epoch, epochErr := strconv.ParseUint(epochText, 10, 32)
+	n, nErr := strconv.ParseUint(nText, 10, 64)
+	if epochErr != nil || nErr != nil {
+		return nil
+	}
+	return &event.Session{SaleID: saleID, Epoch: uint32(epoch), N: n}
 }
 
 // Live implements booking.HoldStore.

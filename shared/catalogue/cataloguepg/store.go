@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/errs"
@@ -28,6 +29,11 @@ const (
 	hallTTL     = time.Minute
 	showTTL     = 30 * time.Second
 	pageTTL     = time.Second
+	salesTTL    = 5 * time.Second
+
+	// staleFor is for how much longer what a hold needs is served as it was when it
+	// cannot be read anew: holds go on for so long while Postgres is down.
+	staleFor = 5 * time.Minute
 )
 
 // Store reads the catalogue and keeps a sale's sold-out mark. Safe for
@@ -38,18 +44,24 @@ type Store struct {
 	showtimes *cache[catalogue.Showtime]
 	sales     *cache[catalogue.Sale]
 	halls     *cache[catalogue.Hall]
+	open      *cache[[]catalogue.Sale] // under one key
 	shows     *cache[catalogue.Performance]
 	pages     *cache[performancePage]
 	bodies    *cache[[]byte]             // by hall and version: gzip of the compact JSON
 	maps      *cache[*catalogue.SeatMap] // by hall and version
+	stale     *prometheus.CounterVec
 }
 
 // New returns a store on pool.
 func New(pool *pgxpool.Pool) *Store {
-	s := &Store{pool: pool}
-	s.showtimes = newCache(showtimeTTL, s.readShowtime)
-	s.sales = newCache(saleTTL, s.readSale)
-	s.halls = newCache(hallTTL, s.readHall)
+	s := &Store{pool: pool, stale: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fairgate_catalogue_stale_reads_total",
+		Help: "Reads of the catalogue that were answered with something older than usual, because Postgres failed or was slow.",
+	}, []string{"kind"})}
+	s.showtimes = mayAge(s, "showtime", newCache(showtimeTTL, s.readShowtime))
+	s.sales = mayAge(s, "sale", newCache(saleTTL, s.readSale))
+	s.open = mayAge(s, "sales", newCache(salesTTL, s.readOpen))
+	s.halls = mayAge(s, "hall", newCache(hallTTL, s.readHall))
 	s.shows = newCache(showTTL, s.readPerformance)
 	s.pages = newCache(pageTTL, s.readPerformances)
 	s.pages.most = maxPages
@@ -58,8 +70,17 @@ func New(pool *pgxpool.Pool) *Store {
 	return s
 }
 
-// Showtime returns one showtime with its prices, at most 5 s old. The prices are
-// shared: do not change them.
+// mayAge lets a cache serve what it has for staleFor longer while Postgres fails.
+func mayAge[V any](s *Store, kind string, c *cache[V]) *cache[V] {
+	c.stale, c.aged = staleFor, s.stale.WithLabelValues(kind).Inc
+	return c
+}
+
+// Metrics count the reads that were answered with something older than usual.
+func (s *Store) Metrics() prometheus.Collector { return s.stale }
+
+// Showtime returns one showtime with its prices, at most 5 s old while Postgres
+// answers. The prices are shared: do not change them.
 func (s *Store) Showtime(ctx context.Context, id string) (catalogue.Showtime, error) {
 	return s.showtimes.get(ctx, id)
 }
@@ -93,7 +114,8 @@ func scanShowtime(row pgx.CollectableRow) (catalogue.Showtime, error) {
 	return t, err
 }
 
-// Sale returns one sale with the ids of its showtimes, earliest first, at most 1 s old.
+// Sale returns one sale with the ids of its showtimes, earliest first, at most 1 s old
+// while Postgres answers.
 func (s *Store) Sale(ctx context.Context, id string) (catalogue.Sale, error) {
 	return s.sales.get(ctx, id)
 }
@@ -125,6 +147,24 @@ func scanSale(row pgx.CollectableRow) (catalogue.Sale, error) {
 func (s *Store) SalesOpenAt(ctx context.Context, t time.Time) ([]catalogue.Sale, error) {
 	const q = `SELECT ` + saleColumns + ` FROM sale WHERE opens_at <= $1 AND closes_at > $1 ORDER BY sale.id`
 	rows, err := s.pool.Query(ctx, q, t)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanSale)
+}
+
+// SalesWithHolds returns the sales in which seats may be held: those that have opened
+// and were not over when the oldest hold began. At most 5 s old while Postgres answers.
+// The list is shared: do not change it.
+func (s *Store) SalesWithHolds(ctx context.Context) ([]catalogue.Sale, error) {
+	return s.open.get(ctx, "")
+}
+
+func (s *Store) readOpen(ctx context.Context, _ string) ([]catalogue.Sale, error) {
+	const q = `
+		SELECT ` + saleColumns + ` FROM sale
+		WHERE opens_at <= now() AND closes_at > now() - make_interval(secs => $1) ORDER BY sale.id`
+	rows, err := s.pool.Query(ctx, q, catalogue.MaxHoldTime.Seconds())
 	if err != nil {
 		return nil, err
 	}
