@@ -47,8 +47,8 @@ func (s *site) credentials(c *fiber.Ctx, language, name string, body credentials
 	if body.Next != "" {
 		query.Set("next", body.Next)
 	}
-	if _, explicit := s.messages.Choose(c); explicit {
-		query.Set("lang", language)
+	if chosen := chosenLanguage(c); chosen != "" {
+		query.Set("lang", chosen)
 	}
 	body.Action, body.Other = withQuery("/"+name, query), withQuery(other, query)
 	if c.Method() == fiber.MethodGet && c.Context().QueryArgs().Has("password") {
@@ -89,7 +89,7 @@ func (s *site) submitSignup(c *fiber.Ctx, language string) (content, error) {
 func (s *site) submitted(c *fiber.Ctx, language, name string, body credentials, err error) (content, error) {
 	if err == nil {
 		if body.Next == "" {
-			body.Next = s.homePath(c, language)
+			body.Next = homePath(c)
 		}
 		return content{goOn: body.Next}, nil
 	}
@@ -144,12 +144,12 @@ func (s *site) submitLogout(c *fiber.Ctx, language string) (content, error) {
 	if err := s.Accounts.LogOut(c); err != nil {
 		return content{}, err
 	}
-	return content{goOn: s.homePath(c, language)}, nil
+	return content{goOn: homePath(c)}, nil
 }
 
-func (s *site) homePath(c *fiber.Ctx, language string) string {
-	if _, explicit := s.messages.Choose(c); explicit {
-		return "/?lang=" + language
+func homePath(c *fiber.Ctx) string {
+	if chosen := chosenLanguage(c); chosen != "" {
+		return "/?lang=" + chosen
 	}
 	return "/"
 }

@@ -143,7 +143,7 @@ func (s *site) pay(c *fiber.Ctx, language string) (content, error) {
 	}
 	made := content{
 		template: "pay", title: s.messages.Text(language, "pay.title"), module: "pay.js", texts: []string{"pay.", "booking."},
-		data: map[string]any{"booking": id, "payment_script": s.PaymentScriptOrigin},
+		data: map[string]any{"booking": id, "payment_script": s.PaymentScriptOrigin}, personal: true,
 	}
 	if s.PaymentScriptOrigin != "" {
 		made.scripts = []string{s.PaymentScriptOrigin}
@@ -153,7 +153,7 @@ func (s *site) pay(c *fiber.Ctx, language string) (content, error) {
 
 func (s *site) myBookings(_ *fiber.Ctx, language string) (content, error) {
 	return content{
-		template: "bookings", title: s.messages.Text(language, "bookings.title"), module: "bookings.js", texts: []string{"bookings.", "booking."},
+		template: "bookings", title: s.messages.Text(language, "bookings.title"), module: "bookings.js", texts: []string{"bookings.", "booking."}, personal: true,
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"net/url"
 	"strings"
 	"time"
 
@@ -79,7 +80,8 @@ func newSite(options Options) (*site, error) {
 type view struct {
 	Language  string
 	Languages []string
-	Explicit  bool   // the language was chosen in the address, so links keep it
+	Chosen    string // the language that the address asks for, kept by links; perhaps one that only the waiting page has
+	Foreign   string // the language of this fan, if these pages do not have it
 	Path      string // of this page, without a query
 	Query     string // without lang
 	Title     string
@@ -92,14 +94,14 @@ type view struct {
 
 // Link returns path with the chosen language.
 func (v view) Link(path string) string {
-	if !v.Explicit {
+	if v.Chosen == "" {
 		return path
 	}
 	separator := "?"
 	if strings.Contains(path, "?") {
 		separator = "&"
 	}
-	return path + separator + "lang=" + v.Language
+	return path + separator + "lang=" + v.Chosen
 }
 
 // SwitchTo returns the address of this page in another language.
@@ -114,6 +116,22 @@ func (v view) SwitchTo(language string) string {
 	return path + "?" + v.Query + "&lang=" + language
 }
 
+// LoginLink returns the address of the log-in that comes back to this page; the
+// log-in and the sign-up keep where they were to go on to.
+func (v view) LoginLink() string {
+	if v.Path == "/login" || v.Path == "/signup" {
+		if v.Query == "" {
+			return v.Link("/login")
+		}
+		return v.Link("/login?" + v.Query)
+	}
+	here := v.Path
+	if v.Query != "" {
+		here += "?" + v.Query
+	}
+	return v.Link("/login?next=" + url.QueryEscape(v.Link(here)))
+}
+
 // content is what a page's function makes of a request.
 type content struct {
 	template string
@@ -126,11 +144,12 @@ type content struct {
 	status   int      // 200 when zero
 	private  bool     // holds what somebody entered: kept by nobody
 	goOn     string   // address of this site to go to instead of showing a page
+	personal bool     // shows what only its owner may see
 }
 
 func (s *site) page(build func(*fiber.Ctx, string) (content, error)) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		language, _ := s.messages.Choose(c)
+		language := s.language(c)
 		made, err := build(c, language)
 		if err = postgres.Explain(err); err != nil {
 			if !strings.Contains(c.Get(fiber.HeaderAccept), "text/html") {
@@ -183,9 +202,9 @@ func (s *site) send(c *fiber.Ctx, made content) error {
 }
 
 func (s *site) view(c *fiber.Ctx, made content) (view, error) {
-	language, explicit := s.messages.Choose(c)
+	language := s.language(c)
 	v := view{
-		Language: language, Languages: s.messages.Languages(), Explicit: explicit,
+		Language: language, Languages: s.messages.Languages(), Chosen: chosenLanguage(c), Foreign: s.foreign(c),
 		Path: string([]byte(c.Path())), Query: queryWithoutLanguage(c),
 		Title: made.title, Name: made.template, Body: made.body,
 	}
@@ -195,16 +214,15 @@ func (s *site) view(c *fiber.Ctx, made content) (view, error) {
 	if made.module == "" {
 		return v, nil
 	}
-	url, err := s.assets.url(made.module)
-	if err != nil {
+	var err error
+	if v.Module, err = s.assets.url(made.module); err != nil {
 		return v, err
 	}
-	v.Module = url
 	return v, v.setData(s.messages, made)
 }
 
 func (v *view) setData(messages *page.Messages, made content) error {
-	facts := map[string]any{"language": v.Language, "explicit": v.Explicit, "texts": messages.Texts(v.Language, append(made.texts, "js.")...)}
+	facts := map[string]any{"language": v.Language, "chosen": v.Chosen, "personal": made.personal, "texts": messages.Texts(v.Language, append(made.texts, "js.")...)}
 	for key, value := range made.data {
 		facts[key] = value
 	}
@@ -214,6 +232,42 @@ func (v *view) setData(messages *page.Messages, made content) error {
 	}
 	v.Data = template.JS(data) //nolint:gosec // JSON with <, > and & escaped
 	return nil
+}
+
+// waitingLanguages are those of the waiting page, which leads here.
+var waitingLanguages = [...]string{"ko", "en", "ja", "zh"}
+
+// language returns the language of these pages for a request: English for who has
+// chosen one that only the waiting page speaks.
+func (s *site) language(c *fiber.Ctx) string {
+	if chosen := chosenLanguage(c); chosen != "" && !s.messages.Has(chosen) {
+		return "en"
+	}
+	language, _ := s.messages.Choose(c)
+	return language
+}
+
+func chosenLanguage(c *fiber.Ctx) string {
+	asked := c.Query("lang")
+	for _, language := range waitingLanguages {
+		if asked == language {
+			return language
+		}
+	}
+	return ""
+}
+
+// foreign returns the language that a fan comes with, chosen or preferred by the
+// browser, when the waiting page has it and these pages do not; else "".
+func (s *site) foreign(c *fiber.Ctx) string {
+	language := chosenLanguage(c)
+	if language == "" {
+		language = page.Preferred(c.Get(fiber.HeaderAcceptLanguage), waitingLanguages[:]...)
+	}
+	if s.messages.Has(language) {
+		return ""
+	}
+	return language
 }
 
 func queryWithoutLanguage(c *fiber.Ctx) string {

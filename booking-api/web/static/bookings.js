@@ -1,16 +1,17 @@
 // My bookings: the coming ones first, their state in words, cancelling with the
 // refund shown before it asks.
-import { momentText, seatWords, shortId, ticketsOf, zoneNames } from "./bookingview.js";
-import { address, element, freshKey, goLogin, made, say } from "./chrome.js";
-import { grouped } from "./format.js";
-import { call } from "./session.js";
+import { momentText, seatWords, shortId, sortedSeats, ticketsOf, zoneNames } from "./bookingview.js";
+import { address, element, freshKey, goLogin, linkTo, made, onReturn, say } from "./chrome.js";
+import { dayTime, grouped } from "./format.js";
+import { call, isPassing } from "./session.js";
 
 let cursor = "";
-/** @type {any[]} */
-const bookings = [];
+/** By id: what was listed, in the order it came. @type {Map<string, any>} */
+const bookings = new Map();
 /** @type {any} */
 let asked = null;
-let cancelKey = "";
+/** A cancel asked again, its answer lost, is the same request. @type {Map<string, string>} */
+const cancelKeys = new Map();
 
 /** @param {any} booking */
 function stateKey(booking) {
@@ -28,19 +29,28 @@ function order(a, b) {
 /** @param {any} booking */
 function row(booking) {
   const item = made("li", "", "row booking");
+  item.dataset.booking = booking.id;
   const facts = made("div", "", "facts");
   const seats = made("ul", "", "seats");
-  seats.append(...booking.seats.map((/** @type {import("./bookingview.js").Seat} */ seat) => seatItem(booking, seat)));
+  seats.append(...sortedSeats(booking.seats).map((/** @type {import("./bookingview.js").Seat} */ seat) => seatItem(booking, seat)));
   facts.append(
     made("p", say(stateKey(booking)), `badge ${booking.state}`),
-    made("h2", booking.performance_title),
+    heading(booking.performance_title),
     made("p", booking.starts_at ? momentText(booking.starts_at) : "", "quiet number"),
     made("p", booking.venue_name, "quiet"),
     seats,
     made("p", `${say("bookings.seats", { n: booking.seats.length })} · ${say("booking.won", { n: grouped(booking.amount) })}`, "number sum"),
+    made("p", booking.order_id ? say("bookings.order", { id: booking.order_id }) : "", "quiet small number order"),
   );
   item.append(facts, waysOf(booking));
   return item;
+}
+
+/** What the focus goes to when the button it was on is gone. @param {string} text */
+function heading(text) {
+  const title = made("h2", text);
+  title.tabIndex = -1;
+  return title;
 }
 
 /** @param {any} booking @param {import("./bookingview.js").Seat} seat */
@@ -55,11 +65,12 @@ function seatItem(booking, seat) {
 function waysOf(booking) {
   const ways = made("div", "", "way");
   const unpaid = booking.state === "pending_payment" && booking.payment_state !== "confirming";
-  const link = /** @type {HTMLAnchorElement} */ (made("a", say(unpaid ? "bookings.pay" : booking.state === "confirmed" ? "bookings.tickets" : "bookings.open"), unpaid ? "button" : "button second"));
-  link.href = address(`/bookings/${booking.id}/pay`);
+  const link = linkTo(say(unpaid ? "bookings.pay" : booking.state === "confirmed" ? "bookings.tickets" : "bookings.open"), address(`/bookings/${booking.id}/pay`), unpaid ? "button" : "button second");
+  link.dataset.way = "open";
   ways.append(link);
   if (booking.state !== "confirmed" && !unpaid) return ways;
   const button = made("button", say("bookings.cancel"), "plainly");
+  button.dataset.way = "cancel";
   button.addEventListener("click", () => ask(booking));
   ways.append(button);
   return ways;
@@ -67,38 +78,127 @@ function waysOf(booking) {
 
 /** Adds what other calls know: names of zones, numbers of tickets. @param {any[]} fresh */
 async function complete(fresh) {
-  for (const booking of fresh) {
-    booking.zones = await zoneNames(booking.showtime_id);
-    if (booking.state === "confirmed") booking.tickets = await ticketsOf(booking.id);
+  for (const { id, showtime_id, state } of fresh) {
+    keep([{ id, zones: await zoneNames(showtime_id) }]);
+    if (state === "confirmed") keep([{ id, tickets: await ticketsOf(id) }]);
   }
   show();
 }
 
+/** Draws the list; the focus stays where it was, or goes to the booking's heading. */
 function show() {
-  element("bookings").replaceChildren(...[...bookings].sort(order).map(row));
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  const id = /** @type {HTMLElement | null} */ (focused?.closest("[data-booking]"))?.dataset.booking;
+  const way = focused?.dataset.way;
+  element("bookings").replaceChildren(...[...bookings.values()].sort(order).map(row));
   element("more").hidden = !cursor;
+  if (id) focusOn(id, way);
+}
+
+/** @param {string} id of a booking @param {string} [way] */
+function focusOn(id, way) {
+  const item = document.querySelector(`[data-booking="${CSS.escape(id)}"]`);
+  const target = (way && item?.querySelector(`[data-way="${way}"]`)) || item?.querySelector("h2");
+  /** @type {HTMLElement | null | undefined} */ (target)?.focus({ preventScroll: true });
+}
+
+/** @param {any[]} items */
+function keep(items) {
+  for (const item of items) bookings.set(item.id, { ...bookings.get(item.id), ...item });
 }
 
 async function load() {
   const answer = await call("GET", `/v1/bookings?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
   if (answer.status === 401) return goLogin();
-  if (answer.status !== 200) {
-    element("state").textContent = say("bookings.failed", { id: answer.requestId || "–" });
-    return;
-  }
-  bookings.push(...answer.body.items);
-  cursor = answer.body.next_cursor ?? "";
+  if (answer.status !== 200) return failed(answer);
   element("state").textContent = "";
-  element("none").hidden = bookings.length > 0;
+  keep(answer.body.items);
+  cursor = answer.body.next_cursor ?? "";
+  await showHolds();
+  element("none").hidden = bookings.size > 0 || element("holds").childElementCount > 0;
   show();
   complete(answer.body.items);
+  watch();
 }
+
+/** Says that nothing came, and offers to ask again; it also asks by itself. @param {import("./session.js").Answer} answer */
+function failed(answer) {
+  const again = made("button", say("bookings.retry"), "plainly");
+  again.addEventListener("click", () => { again.remove(); load(); });
+  element("state").textContent = isPassing(answer) ? say("bookings.offline") : say("bookings.failed", { id: answer.requestId || "–" });
+  element("state").append(" ", again);
+  if (isPassing(answer)) setTimeout(() => { if (again.isConnected && !document.hidden) load(); }, 6000 * (0.8 + 0.4 * Math.random()));
+}
+
+// ---- seats held, not yet booked -------------------------------------------
+
+/** @type {any[]} */
+let holds = [];
+
+async function showHolds() {
+  const answer = await call("GET", "/v1/me/holds");
+  if (answer.status !== 200) return;
+  holds = answer.body.items ?? [];
+  await drawHolds();
+}
+
+async function drawHolds() {
+  const names = await Promise.all(holds.map((hold) => zoneNames(hold.showtime_id)));
+  element("holds").replaceChildren(...holds.map((hold, i) => {
+    const item = made("li", "", "row booking");
+    const facts = made("div", "", "facts");
+    const seats = made("ul", "", "seats");
+    seats.append(...sortedSeats(hold.seats.map((/** @type {string} */ no) => ({ no }))).map((seat) => made("li", seatWords(seat.no, names[i]))));
+    facts.append(made("p", say("bookings.held"), "badge pending_payment"), made("h2", say("bookings.held_until", { time: dayTime(Date.parse(hold.expires_at)) })), seats,
+      made("p", `${say("bookings.seats", { n: hold.seats.length })} · ${say("booking.won", { n: grouped(hold.amount) })}`, "number sum"));
+    const ways = made("div", "", "way");
+    ways.append(linkTo(say("bookings.held_go"), address(`/sales/${hold.sale_id}/seats`, { showtime: hold.showtime_id })));
+    item.append(facts, ways);
+    return item;
+  }));
+}
+
+function endHolds() {
+  const still = holds.filter((hold) => Date.parse(hold.expires_at) > Date.now());
+  if (still.length === holds.length) return;
+  holds = still;
+  drawHolds();
+}
+
+// ---- what moves by itself -------------------------------------------------
+
+/** States that end without the fan. @param {any} booking */
+const isMoving = (booking) => booking.state === "cancelling" || (booking.state === "pending_payment" && booking.payment_state === "confirming");
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let watcher;
+
+/** Asks for the bookings that move until they have come to rest. @param {number} [ms] until the next look */
+function watch(ms = 2000) {
+  clearTimeout(watcher);
+  if (![...bookings.values()].some(isMoving)) return;
+  watcher = setTimeout(async () => {
+    if (!document.hidden) await Promise.all([...bookings.values()].filter(isMoving).map(refresh));
+    watch(Math.min(30000, ms * 1.5));
+  }, ms * (0.8 + 0.4 * Math.random()));
+}
+
+/** @param {any} booking */
+async function refresh(booking) {
+  const answer = await call("GET", `/v1/bookings/${booking.id}`);
+  if (answer.status !== 200) return;
+  const before = booking.state;
+  keep([answer.body]);
+  show();
+  if (before === "cancelling" && answer.body.state === "cancelled") element("state").textContent = say("booking.state.cancelled");
+}
+
+// ---- cancelling -----------------------------------------------------------
 
 /** @param {any} booking */
 function ask(booking) {
   asked = booking;
-  cancelKey = freshKey();
-  element("cancel-what").textContent = booking.seats.map((/** @type {import("./bookingview.js").Seat} */ seat) => seatWords(seat.no, booking.zones)).join("\n");
+  if (!cancelKeys.has(booking.id)) cancelKeys.set(booking.id, freshKey());
+  element("cancel-what").textContent = sortedSeats(booking.seats).map((/** @type {import("./bookingview.js").Seat} */ seat) => seatWords(seat.no, booking.zones)).join("\n");
   const back = booking.state === "confirmed" ? (booking.refundable_amount ?? booking.amount) : 0;
   element("cancel-refund").textContent = back ? say("bookings.refund", { n: grouped(back) }) : say("bookings.no_charge");
   element("cancel").returnValue = "";
@@ -106,18 +206,31 @@ function ask(booking) {
 }
 
 async function cancel() {
-  const answer = await call("POST", `/v1/bookings/${asked.id}/cancel`, { body: { reason: "fan" }, headers: { "Idempotency-Key": cancelKey } });
+  const { id } = asked;
+  const answer = await call("POST", `/v1/bookings/${id}/cancel`, { body: { reason: "fan" }, headers: { "Idempotency-Key": cancelKeys.get(id) ?? "" } });
   if (answer.status === 401) return goLogin();
-  if (answer.status !== 200 && answer.status !== 202) {
-    element("state").textContent = answer.status === 409 ? say("bookings.not_cancellable") : say("bookings.failed", { id: answer.requestId || "–" });
-    return;
+  if (isPassing(answer)) {
+    element("state").textContent = say("bookings.cancel_failed");
+    return focusOn(id, "cancel");
   }
-  const now = await call("GET", `/v1/bookings/${asked.id}`);
-  if (now.status === 200) Object.assign(asked, now.body);
+  cancelKeys.delete(id);
+  const accepted = answer.status === 200 || answer.status === 202;
+  if (accepted && answer.body?.state) keep([{ ...answer.body, id }]);
+  await refresh(bookings.get(id));
+  const over = ["cancelling", "cancelled"].includes(bookings.get(id).state);
+  // An earlier request whose answer was lost may have done it.
+  if (accepted || (answer.status === 409 && over)) element("state").textContent = say("bookings.done");
+  else element("state").textContent = answer.status === 409 ? say("bookings.not_cancellable") : say("bookings.failed", { id: answer.requestId || "–" });
   show();
-  element("state").textContent = say("bookings.done");
+  focusOn(id, over ? undefined : "cancel");
+  watch();
 }
 
 element("more").addEventListener("click", load);
-element("cancel").addEventListener("close", () => { if (element("cancel").returnValue === "cancel") cancel(); });
+element("cancel").addEventListener("close", () => {
+  if (element("cancel").returnValue === "cancel") cancel();
+  else focusOn(asked.id, "cancel");
+});
+setInterval(endHolds, 1000);
+onReturn(() => { if (!element("cancel").open) { showHolds(); watch(0); } });
 load();

@@ -53,6 +53,13 @@ export function seatWords(number, names) {
   return zone ? say("booking.where", { zone, place }) : place;
 }
 
+const bySeat = new Intl.Collator("ko", { numeric: true });
+
+/** Seats in the order in which they lie. @param {Seat[]} seats */
+export function sortedSeats(seats) {
+  return [...seats].sort((a, b) => bySeat.compare(a.no, b.no));
+}
+
 /** The day and time of a show, where it plays. @param {string} at @param {"full" | "medium"} [style] */
 export function momentText(at, style = "full") {
   return new Intl.DateTimeFormat(data.language, { dateStyle: style, timeStyle: "short", timeZone: "Asia/Seoul" }).format(new Date(at));

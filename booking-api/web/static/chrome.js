@@ -1,6 +1,8 @@
 // What every page does: show who is logged in, and addresses that keep the language.
-import { call, forgetToken, knownName } from "./session.js";
+import { keepAddress, thisAddress } from "./address.js";
 import { pageData, speaker } from "./format.js";
+import { accessToken, call, forgetToken, isPassing, knownWho } from "./session.js";
+import { cookiesRefused, deviceStore } from "./storage.js";
 
 export const data = pageData();
 export const say = speaker(data.texts);
@@ -15,13 +17,16 @@ export const element = (id) => document.getElementById(id);
  */
 export function address(path, query = {}) {
   const kept = new URLSearchParams(query);
-  if (data.explicit) kept.set("lang", data.language);
+  if (data.chosen) kept.set("lang", data.chosen);
   return kept.size ? `${path}?${kept}` : path;
 }
 
+/** The log-in, which comes back to where one is now. */
+const loginAddress = () => address("/login", { next: thisAddress() });
+
 /** Goes to the log-in, which comes back here. */
 export function goLogin() {
-  location.assign(address("/login", { next: location.pathname + location.search }));
+  location.assign(loginAddress());
 }
 
 /**
@@ -45,16 +50,51 @@ export function made(tag, text, kind) {
   return node;
 }
 
+/** A link that looks like a button. @param {string} text @param {string} href @param {string} [kind] */
+export function linkTo(text, href, kind = "button") {
+  const link = /** @type {HTMLAnchorElement} */ (made("a", text, kind));
+  link.href = href;
+  return link;
+}
+
+/** Calls a function again when it may go better: the network is back, the page is looked at. @param {() => any} again */
+export function onReturn(again) {
+  addEventListener("online", again);
+  addEventListener("pageshow", (event) => { if (event.persisted) again(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) again(); });
+}
+
 function showWho() {
-  const here = knownName() !== "";
+  const here = knownWho() !== null;
   element("login-link").hidden = here;
   element("logout").hidden = !here;
 }
 
-element("logout").addEventListener("click", async () => {
-  await call("POST", "/v1/auth/logout", { auth: "if known", body: {} });
+/** Who was here is gone, perhaps in another tab: what only they may see goes too. */
+function whoChanged() {
+  showWho();
+  if (data.personal && knownWho() === null) goLogin();
+}
+
+async function logOut() {
+  const answer = await call("POST", "/v1/auth/logout", { auth: "if known", body: {} });
+  // Without an answer the cookie is still good: whoever uses this device next would be logged in.
+  if (isPassing(answer)) {
+    element("site-note").textContent = say("js.logout_failed");
+    return;
+  }
+  data.personal = false;
   forgetToken();
   location.assign(address("/"));
-});
-addEventListener("fairgate:who", showWho);
+}
+
+element("logout").addEventListener("click", logOut);
+if (!["/login", "/signup"].includes(location.pathname)) {
+  for (const use of ["pointerdown", "focus", "click"]) element("login-link").addEventListener(use, () => { element("login-link").href = loginAddress(); });
+}
+keepAddress();
+addEventListener("fairgate:who", whoChanged);
+addEventListener("pageshow", (event) => { if (event.persisted) whoChanged(); });
 showWho();
+// A browser that keeps nothing for us has to ask who is here.
+if (!deviceStore.works() && !cookiesRefused()) accessToken();

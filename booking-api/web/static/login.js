@@ -1,7 +1,8 @@
 // Log-in and sign-up: both end logged in, where the fan was before.
 import { address, data, element, say } from "./chrome.js";
 import { safeNext } from "./next.js";
-import { call, keepToken } from "./session.js";
+import { askToken, call, keepToken } from "./session.js";
+import { cookiesRefused, tabStore } from "./storage.js";
 
 const form = /** @type {HTMLFormElement} */ (element("login") ?? element("signup"));
 const next = safeNext(values(form).next);
@@ -14,6 +15,10 @@ function showFault(status) {
   element("fault").textContent = say(faults[status] ?? "login.offline");
 }
 
+function showCookiesNeeded() {
+  element("fault").textContent = say("login.cookies");
+}
+
 /** @param {HTMLFormElement} form */
 function values(form) {
   return /** @type {Record<string, string>} */ (Object.fromEntries(new FormData(form)));
@@ -24,6 +29,9 @@ async function logIn({ email, password }) {
   const answer = await call("POST", "/v1/auth/login", { auth: "none", body: { email, password } });
   if (answer.status !== 200) return showFault(answer.status);
   keepToken(answer.body);
+  // With nothing kept here only the cookie is left: if the browser refused that too,
+  // the next page would send the fan back to this one.
+  if (!tabStore.works() && (await askToken(true)).answer.status === 401) return showCookiesNeeded();
   location.replace(next || address("/"));
 }
 
@@ -51,4 +59,5 @@ async function submit(event) {
 }
 
 form.addEventListener("submit", submit);
+if (cookiesRefused()) showCookiesNeeded();
 document.documentElement.dataset.ready = data.language;

@@ -1,12 +1,13 @@
 // A booking from "please pay" to its end: summary and countdown, the payment
 // window, the confirmation, the result.
-import { momentText, seatWords, ticketCard, ticketsOf, zoneNames } from "./bookingview.js";
-import { address, data, element, freshKey, goLogin, made, say } from "./chrome.js";
+import { momentText, seatWords, sortedSeats, ticketCard, ticketsOf, zoneNames } from "./bookingview.js";
+import { address, data, element, freshKey, goLogin, made, onReturn, say } from "./chrome.js";
 import { clockOffset, clockText, grouped } from "./format.js";
-import { accessToken, call } from "./session.js";
+import { accessToken, call, isPassing, timeout } from "./session.js";
+import { tabStore } from "./storage.js";
 
 const path = `/v1/bookings/${data.booking}`;
-const query = new URLSearchParams(location.search);
+let query = new URLSearchParams(location.search);
 const confirmKey = `fairgate.confirm.${data.booking}`;
 
 /** @type {any} */
@@ -45,6 +46,8 @@ function showSummary() {
   element("what").textContent = booking.performance_title;
   element("where").textContent = [booking.venue_name, booking.starts_at ? momentText(booking.starts_at) : ""].filter(Boolean).join("\n");
   element("seats").replaceChildren(...booking.seats.map(seatLine));
+  element("order").textContent = booking.order_id ?? "";
+  element("order-line").hidden = !booking.order_id;
   element("total").textContent = say("booking.won", { n: grouped(booking.amount) });
 }
 
@@ -122,7 +125,7 @@ async function pay() {
 /** @param {string} url */
 function absolute(url) {
   const whole = new URL(url, location.href);
-  if (data.explicit) whole.searchParams.set("lang", data.language);
+  if (data.chosen) whole.searchParams.set("lang", data.chosen);
   return whole.href;
 }
 
@@ -154,11 +157,11 @@ async function confirm(paid) {
   show("confirming");
   for (let tries = 0; ; tries++) {
     const answer = await call("POST", "/v1/payments/confirm", {
-      body: paid, headers: { "Idempotency-Key": keyOf(paid.payment_key ?? "free"), Prefer: "wait=10" }, signal: AbortSignal.timeout(20000),
+      body: paid, headers: { "Idempotency-Key": keyOf(paid.payment_key ?? "free"), Prefer: "wait=10" }, signal: timeout(20000),
     });
     if (answer.status === 401) return goLogin();
     if (answer.status === 200 || answer.status === 202 || answer.status === 409 || answer.status === 404) return settled(answer);
-    if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) return problem(answer);
+    if (!isPassing(answer)) return problem(answer);
     element("explain").textContent = say("pay.offline");
     await pause(Math.min(10000, 1000 * 2 ** tries));
   }
@@ -166,9 +169,9 @@ async function confirm(paid) {
 
 /** One key for one payment, however often the page is loaded again. @param {string} paymentKey */
 function keyOf(paymentKey) {
-  const stored = JSON.parse(sessionStorage.getItem(confirmKey) || "{}");
+  const stored = tabStore.get(confirmKey) ?? {};
   stored[paymentKey] ??= freshKey();
-  sessionStorage.setItem(confirmKey, JSON.stringify(stored));
+  tabStore.set(confirmKey, stored);
   return stored[paymentKey];
 }
 
@@ -186,23 +189,49 @@ function pause(ms) { return new Promise((done) => { setTimeout(done, ms); }); }
 // Codes with which the payment window comes back when the fan closed it.
 const closedByFan = new Set(["PAY_PROCESS_CANCELED", "USER_CANCEL"]);
 
-/** @param {import("./session.js").Answer} answer */
+/**
+ * Nothing came, or nothing that helps: what is to be done is tried again, from the
+ * start, so that a payment that was approved is never left unconfirmed.
+ * @param {import("./session.js").Answer} answer
+ */
 function problem(answer) {
   if (answer.status === 401) return goLogin();
   if (answer.status === 404) return show("missing");
-  show("problem", { values: { id: answer.requestId || "–" }, go: "pay.problem.go", act: load });
+  const passing = isPassing(answer);
+  show("problem", { explain: passing ? "pay.problem.waiting" : "pay.problem.explain", values: { id: answer.requestId || "–" }, go: "pay.problem.go", act: start });
+  if (passing) again(start, 5000);
 }
 
-/** @returns {Promise<void>} */
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+
+/** Does something later, or as soon as the page is looked at or the network is back. @param {() => any} what @param {number} ms */
+function again(what, ms) {
+  clearTimeout(timer);
+  next = () => { next = null; clearTimeout(timer); what(); };
+  timer = setTimeout(() => { if (!document.hidden) next?.(); }, ms * (0.8 + 0.4 * Math.random()));
+}
+/** What waits to be done. @type {(() => void) | null} */
+let next = null;
+
+/** Shows the booking as it stands. @returns {Promise<void>} */
 async function load() {
   const answer = await call("GET", path);
+  const shown = element("pay").dataset.state;
+  // What is being waited for stays on the page while the network is away.
+  if (isPassing(answer) && booking && (shown === "confirming" || shown === "cancelling")) {
+    element("explain").textContent = say("pay.offline");
+    return again(load, 3000);
+  }
   if (answer.status !== 200) return problem(answer);
   offset = clockOffset(answer.headers);
   booking = answer.body;
+  booking.seats = sortedSeats(booking.seats);
   nameZones();
-  if (booking.payment_state === "confirming" && booking.state === "pending_payment") return wait();
+  if (booking.state === "pending_payment" && booking.payment_state === "confirming") return follow("confirming", 1500);
   if (booking.state === "pending_payment") return offerPayment();
   if (booking.state === "expired") return expired();
+  if (booking.state === "cancelling") return follow("cancelling", 3000);
   show(booking.state);
   if (booking.state === "confirmed") showTickets();
 }
@@ -214,12 +243,11 @@ async function nameZones() {
   showSummary();
 }
 
-/** Asks again until the provider's answer is known. @returns {Promise<void>} */
-async function wait() {
-  show("confirming");
-  await pause(1500 + 1000 * Math.random());
-  if (!document.hidden) return load();
-  document.addEventListener("visibilitychange", load, { once: true });
+/** Asks again until the state is another. @param {string} state @param {number} ms */
+function follow(state, ms) {
+  if (element("pay").dataset.state !== state) show(state);
+  else element("explain").textContent = say(`pay.${state}.explain`);
+  again(load, ms);
 }
 
 function offerPayment() {
@@ -232,17 +260,25 @@ function offerPayment() {
 }
 
 async function start() {
+  query = new URLSearchParams(location.search);
   const paymentKey = query.get("paymentKey");
-  const order = { payment_key: paymentKey ?? "", order_id: query.get("orderId") ?? "", amount: Number(query.get("amount")) };
-  if (!(await accessToken())) return goLogin();
-  if (!paymentKey) return load();
   await load();
-  if (booking?.state === "pending_payment" && booking.payment_state !== "confirming") await confirm(order);
+  if (!paymentKey || !booking) return;
+  const order = { payment_key: paymentKey, order_id: query.get("orderId") ?? "", amount: Number(query.get("amount")) };
+  if (booking.state === "pending_payment" && booking.payment_state !== "confirming") await confirm(order);
   // The payment's words leave the address, so that "back" and "reload" do not repeat them.
-  history.replaceState(null, "", address(location.pathname));
+  if (element("pay").dataset.state !== "problem") history.replaceState(null, "", address(location.pathname));
+}
+
+/** Another tab, the payment window or time may have moved the booking on. */
+function lookedAt() {
+  if (next) return next();
+  if (booking && payable() && !element("go").disabled) load();
 }
 
 element("go").addEventListener("click", () => action());
+onReturn(lookedAt);
+// "Back" from the payment window brings the page as it was left.
 window.addEventListener("pageshow", (event) => { if (event.persisted) load(); });
 setInterval(tick, 1000);
 start();

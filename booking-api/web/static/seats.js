@@ -1,13 +1,14 @@
 // Choosing seats: the map, the list and the keyboard's grid show one choice; a
 // press on "book" holds the seats, makes the booking and goes to pay.
-import { address, data, element, freshKey, goLogin, made, say } from "./chrome.js";
-import { clockOffset, clockText, grouped } from "./format.js";
+import { address, data, element, freshKey, goLogin, linkTo, made, onReturn, say } from "./chrome.js";
+import { clockOffset, clockText, dayTime, grouped } from "./format.js";
 import { Link } from "./link.js";
 import { MapView } from "./mapview.js";
 import { SeatGrid } from "./seatgrid.js";
 import { SeatList } from "./seatlist.js";
 import { FREE, HELD, countFree, nearestFree, readBitset, readSeatMap } from "./seatmap.js";
-import { call } from "./session.js";
+import { call, isPassing, timeout } from "./session.js";
+import { tabStore } from "./storage.js";
 
 const showtime = `/v1/showtimes/${data.showtime}`;
 const memoryKey = `fairgate.seats.${data.showtime}`;
@@ -26,7 +27,13 @@ const chosen = new Set();
 let free;
 /** @type {{hold_id: string, seats: string[], amount: number, expires_at: string} | null} */
 let hold = null;
+// A hold was asked for and no answer came: seats that are no longer free may be ours.
+let uncertain = false;
+// A booking of this sale waits for its payment.
+let unpaid = false;
 let sessionEnds = 0;
+// Without a session on a queued sale nothing can be held.
+let over = false;
 let offset = 0;
 let busy = false;
 // The same choice asked again is the same request.
@@ -57,6 +64,9 @@ function notice(text, offers = []) {
   element("offers").replaceChildren(...offers);
 }
 
+/** Chosen seats as they lie in the hall, whatever the order they were chosen in. */
+const inOrder = () => [...chosen].sort((a, b) => a - b);
+
 /** @param {string} text */
 function speak(text) { element("say").textContent = text; }
 
@@ -64,7 +74,9 @@ function speak(text) { element("say").textContent = text; }
 
 /** @param {number} seat */
 function toggle(seat) {
-  if (hold || busy) return;
+  if (busy) return;
+  if (hold) return noticeOfHold();
+  if (over) return noPass(say("seats.session_over"));
   if (chosen.delete(seat)) speak(say("seats.removed", { seat: where(seat), n: chosen.size }));
   else if (map.state[seat] !== FREE) return notice(`${where(seat)}: ${stateWord(seat)}`);
   else if (chosen.size >= data.max_seats) return notice(say("seats.max", { n: data.max_seats }));
@@ -79,7 +91,10 @@ function toggle(seat) {
 
 function remember() {
   holdKey = freshKey();
-  sessionStorage.setItem(memoryKey, JSON.stringify([...chosen].map((seat) => map.numbers[seat])));
+  const numbers = inOrder().map((seat) => map.numbers[seat]);
+  tabStore.set(memoryKey, numbers);
+  // Where the browser keeps nothing for us, a reload at least keeps this.
+  if (!tabStore.works()) history.replaceState({ seats: numbers }, "");
 }
 
 /** Everything that shows seats shows them anew. */
@@ -104,7 +119,7 @@ function showLegend() {
 }
 
 function showBar() {
-  const seats = [...chosen];
+  const seats = inOrder();
   const chips = seats.map((seat) => {
     const chip = made("button", where(seat), "chip");
     chip.setAttribute("type", "button");
@@ -118,8 +133,9 @@ function showBar() {
   element("chosen").replaceChildren(...chips);
   const sum = hold ? hold.amount : seats.reduce((total, seat) => total + priceOf(seat), 0);
   element("sum").textContent = seats.length ? say("seats.sum", { n: seats.length, amount: grouped(sum) }) : say("seats.none");
-  element("book").disabled = seats.length === 0 || busy;
-  element("book").textContent = say(busy ? "seats.booking" : "seats.book");
+  element("book").disabled = seats.length === 0 || busy || (over && !hold);
+  element("book").textContent = say(busy ? "seats.booking" : hold ? "seats.go_on" : "seats.book");
+  element("best-do").disabled = busy || over || hold !== null;
   element("release").hidden = hold === null;
 }
 
@@ -128,7 +144,7 @@ function showBar() {
 async function book() {
   if (busy || chosen.size === 0) return;
   setBusy(true);
-  if (!hold) await takeHold({ seats: [...chosen].map((seat) => map.numbers[seat]) });
+  if (!hold) await takeHold({ seats: inOrder().map((seat) => map.numbers[seat]) });
   if (hold) await makeBooking();
   setBusy(false);
 }
@@ -136,7 +152,7 @@ async function book() {
 /** @param {SubmitEvent} event */
 async function bookBest(event) {
   event.preventDefault();
-  if (busy || hold) return;
+  if (busy || hold || over) return;
   setBusy(true);
   const best = { count: Number(element("best-count").value), grade: element("best-grade").value };
   holdKey = freshKey();
@@ -145,7 +161,7 @@ async function bookBest(event) {
   if (!hold) return;
   notice("");
   speak(say("seats.held_for_you", { n: chosen.size }));
-  view.showSeat([...chosen][0]);
+  view.showSeat(inOrder()[0]);
   element("map").scrollIntoView({ block: "center" });
   element("book").focus({ preventScroll: true });
 }
@@ -160,14 +176,16 @@ function setBusy(on) {
 async function takeHold(wish) {
   const answer = await call("POST", `${showtime}/holds`, { body: wish, headers: { "Idempotency-Key": holdKey } });
   if (answer.status === 201 || answer.status === 200) return setHold(answer.body);
-  if (answer.status !== 0 && answer.body?.code !== "idempotency_in_progress") holdKey = freshKey();
+  uncertain = isPassing(answer);
+  if (!uncertain && answer.body?.code !== "idempotency_in_progress") holdKey = freshKey();
   refused(answer, "best_available" in wish);
 }
 
 /** @param {any} body */
 function setHold(body) {
+  if (hold?.hold_id !== body.hold_id) bookKey = freshKey();
   hold = body;
-  bookKey = freshKey();
+  uncertain = false;
   chosen.clear();
   for (const number of body.seats) {
     const seat = map.index.get(number);
@@ -180,7 +198,7 @@ function setHold(body) {
 async function makeBooking() {
   const answer = await call("POST", "/v1/bookings", { body: { hold_id: hold?.hold_id }, headers: { "Idempotency-Key": bookKey } });
   if (answer.status === 201 || answer.status === 200) {
-    sessionStorage.removeItem(memoryKey);
+    tabStore.remove(memoryKey);
     return location.assign(address(`/bookings/${answer.body.id}/pay`));
   }
   if (answer.body?.booking_id) return location.assign(address(`/bookings/${answer.body.booking_id}/pay`));
@@ -197,8 +215,15 @@ function refused(answer, best) {
   if (code === "seat_limit") return notice(say("seats.limit"));
   if (code === "seat_taken" && answer.body.conflicts?.length) return conflict(answer.body.conflicts);
   if (best && (answer.status === 409 || answer.status === 422)) return notice(say("seats.best.none"));
-  if (answer.status === 0 || answer.status === 503) return notice(say("seats.offline"));
-  notice(say("seats.error", { id: answer.requestId }));
+  const text = isPassing(answer) ? say("seats.offline") : say("seats.error", { id: answer.requestId || "–" });
+  notice(text, best ? [] : [retry(book)]);
+}
+
+/** @param {() => any} again */
+function retry(again) {
+  const button = made("button", say("seats.retry"), "chip");
+  button.addEventListener("click", again);
+  return button;
 }
 
 /** Says which seats are gone, keeps the others, offers the nearest free ones. @param {string[]} numbers */
@@ -220,20 +245,27 @@ function conflict(numbers) {
   remember();
   changed();
   if (lost.length) view.showSeat(lost[0]);
-  const names = lost.map(where).join(", ");
+  const names = lost.sort((a, b) => a - b).map(where).join(", ");
   notice(say(chosen.size ? "seats.conflict" : "seats.lost", { seats: names }), offers);
 }
 
 /** @param {string} text */
 function noPass(text) {
-  const link = /** @type {HTMLAnchorElement} */ (made("a", say("seats.to_line"), "button"));
-  link.href = address(`/q/${data.sale}`, { showtime: data.showtime });
-  notice(text, [link]);
+  over = data.queued;
+  showBar();
+  notice(text, [linkTo(say("seats.to_line"), address(`/q/${data.sale}`, { showtime: data.showtime }))]);
 }
 
 async function release() {
-  if (hold) await call("DELETE", `/v1/holds/${encodeURIComponent(hold.hold_id)}`);
+  if (!hold || busy) return;
+  setBusy(true);
+  const answer = await call("DELETE", `/v1/holds/${encodeURIComponent(hold.hold_id)}`);
+  setBusy(false);
+  if (answer.status === 401) return goLogin();
+  if (isPassing(answer)) return notice(say("seats.release_failed"), [retry(release)]);
   dropHold("");
+  element("map").scrollIntoView({ block: "nearest" });
+  element("grid").focus({ preventScroll: true });
 }
 
 /** @param {string} text */
@@ -243,6 +275,48 @@ function dropHold(text) {
   remember();
   notice(text);
   changed();
+}
+
+// ---- what the fan has already -------------------------------------------
+
+/**
+ * Finds again what was held or booked before this page was loaded, in another tab,
+ * or by a request whose answer was lost.
+ */
+async function findMine() {
+  if (busy) return;
+  const before = hold;
+  const answer = await call("GET", "/v1/me/holds");
+  if (answer.status !== 200 || busy || hold !== before) return;
+  offset = clockOffset(answer.headers);
+  uncertain = false;
+  /** @type {any[]} */
+  const items = answer.body.items ?? [];
+  const here = items.filter((item) => item.showtime_id === data.showtime).sort((a, b) => Date.parse(b.expires_at) - Date.parse(a.expires_at));
+  const same = here.find((item) => item.hold_id === hold?.hold_id) ?? here[0];
+  if (same) {
+    setHold(same);
+    if (same.hold_id === before?.hold_id) return;
+    view.showSeat(inOrder()[0]);
+    return noticeOfHold();
+  }
+  if (hold) dropHold("");
+  const other = items.find((item) => item.sale_id === data.sale);
+  if (other) notice(say("seats.yours_elsewhere"), [linkTo(say("seats.see_them"), address(`/sales/${data.sale}/seats`, { showtime: other.showtime_id }))]);
+  await findUnpaid();
+}
+
+/** A booking that waits for its payment holds seats too. */
+async function findUnpaid() {
+  const answer = await call("GET", "/v1/bookings?state=pending_payment&limit=20");
+  if (answer.status !== 200) return;
+  const waits = answer.body.items.find((/** @type {any} */ item) => item.sale_id === data.sale && Date.parse(item.pay_before) > Date.now() + offset);
+  unpaid = Boolean(waits);
+  if (waits) notice(say("seats.unpaid"), [linkTo(say("seats.go_on"), address(`/bookings/${waits.id}/pay`))]);
+}
+
+function noticeOfHold() {
+  if (hold) notice(say("seats.yours", { time: dayTime(Date.parse(hold.expires_at) - offset) }));
 }
 
 // ---- time ---------------------------------------------------------------
@@ -256,8 +330,10 @@ function tick() {
   element("left").textContent = clockText(left);
   element("time").classList.toggle("alarm", left < 60000);
   if (left > 0 || busy) return;
-  if (hold) dropHold(say("seats.hold_over"));
-  else {
+  if (hold) {
+    if (sessionEnds && sessionEnds - Date.now() - offset <= 0) over = true;
+    dropHold(say("seats.hold_over"));
+  } else {
     sessionEnds = 0;
     noPass(say("seats.session_over"));
   }
@@ -266,9 +342,13 @@ function tick() {
 async function askSession() {
   if (!data.queued) return;
   const answer = await call("GET", `/v1/queues/${data.sale}/places/me`, { auth: "none" });
+  if (isPassing(answer)) return;
   offset = clockOffset(answer.headers);
-  if (answer.status === 200 && answer.body.state === "active") sessionEnds = Date.parse(answer.body.session_ends_at ?? "") || 0;
-  else if (answer.status === 401 || answer.status === 200) noPass(say("seats.pass"));
+  if (answer.status === 200 && answer.body.state === "active") {
+    sessionEnds = Date.parse(answer.body.session_ends_at ?? "") || 0;
+    over = false;
+    showBar();
+  } else if ((answer.status === 401 || answer.status === 200) && !hold && !unpaid) noPass(say("seats.pass"));
   tick();
 }
 
@@ -297,14 +377,15 @@ function applyDelta(delta) {
 function settle() {
   if (!hold && !busy) {
     const lost = [...chosen].filter((seat) => map.state[seat] !== FREE).map((seat) => map.numbers[seat]);
-    if (lost.length) return conflict(lost);
+    if (lost.length && uncertain) findMine().then(() => { if (!uncertain) settle(); });
+    else if (lost.length) return conflict(lost);
   }
   changed();
 }
 
 const link = new Link({
   address: `${showtime}/availability/events`,
-  ask: async (patience) => (await call("GET", "/healthz", { auth: "none", signal: AbortSignal.timeout(patience) })).status,
+  ask: async (patience) => (await call("GET", "/healthz", { auth: "none", signal: timeout(patience) })).status,
   event: (name, text) => {
     if (name === "delta") return applyDelta(JSON.parse(text));
     if (name !== "snapshot") return;
@@ -320,8 +401,10 @@ const link = new Link({
   refused: refresh,
 });
 
+/** The page is looked at again: what happened meanwhile, to the hall and to what is ours. */
 async function refresh() {
-  if (document.hidden || !map) return;
+  if (document.hidden || !view) return;
+  findMine().then(askSession);
   const answer = await call("GET", `${showtime}/availability`, { auth: "none" });
   if (answer.status !== 200) return;
   readBitset(map, answer.body.bitset);
@@ -330,7 +413,7 @@ async function refresh() {
 
 function recall() {
   /** @type {string[]} */
-  const numbers = JSON.parse(sessionStorage.getItem(memoryKey) || "[]");
+  const numbers = tabStore.get(memoryKey) ?? history.state?.seats ?? [];
   for (const number of numbers) {
     const seat = map.index.get(number);
     if (seat !== undefined && map.state[seat] === FREE) chosen.add(seat);
@@ -361,6 +444,7 @@ async function start() {
   changed();
   link.start();
   document.documentElement.dataset.ready = "seats";
+  await findMine();
   await askSession();
 }
 
@@ -371,15 +455,18 @@ element("zoom-in").addEventListener("click", () => view?.zoomIn());
 element("zoom-out").addEventListener("click", () => view?.zoom(1 / 1.6));
 element("zoom-all").addEventListener("click", () => view?.showAll());
 element("showtime")?.addEventListener("change", (/** @type {Event} */ event) => /** @type {HTMLSelectElement} */ (event.target).form?.submit());
-for (const event of ["visibilitychange", "online"]) {
-  window.addEventListener(event, () => {
-    if (document.hidden) return;
-    link.nudge();
-    refresh();
-  }, true);
-}
 window.addEventListener("offline", () => link.cut());
 window.addEventListener("pagehide", () => link.stop());
-window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+// "Back" may bring this page as it was left, in the middle of going to pay, its stream ended.
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted || !view) return;
+  setBusy(false);
+  link.start();
+});
+onReturn(() => {
+  if (document.hidden || !view) return;
+  link.nudge();
+  refresh();
+});
 setInterval(tick, 1000);
 start();

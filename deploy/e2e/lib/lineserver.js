@@ -15,6 +15,8 @@ export async function startLine(pages) {
     place: { id: "p1", n: 12481, key: "12481", state: "waiting", ahead: 12480, total: 20210, eta_seconds: { p50: 420, p90: 540 }, poll_after_ms: 1000 },
     /** what the stream's address answers: 200, or 204 and 503 for no stream */
     streamStatus: 200,
+    /** what asking for the place answers: 401 as if no cookie came */
+    placeStatus: 200,
     /** nobody answers calls of the API */
     down: false,
     /** streams carry no heartbeats, as if something on the way kept them back */
@@ -32,6 +34,9 @@ export async function startLine(pages) {
     if (world.down) return void incoming.socket.destroy();
     if (world.hole) return; // never answered
     if (path.endsWith("/events")) return void stream(response);
+    if (path.endsWith("/places/me") && world.placeStatus !== 200) {
+      return void response.writeHead(world.placeStatus, { "Content-Type": "application/json" }).end(JSON.stringify({ code: "place_required" }));
+    }
     const body = path.endsWith("/places/me") || path.endsWith("/places") ? world.place : world.line;
     response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(body));
   });

@@ -5,7 +5,7 @@
  *   claim_before?: string | null, session_ends_at?: string | null, poll_after_ms?: number, reason?: string}} Place
  * @typedef {{state: string, opens_at?: string | null, waiting?: number, message?: Record<string, string> | null, poll_after_ms?: number}} Line
  * @typedef {{
- *   line: Line | null, place: Place | null, needsLogin: boolean, entering: boolean, offline: boolean,
+ *   line: Line | null, place: Place | null, needsLogin: boolean, needsCookies: boolean, entering: boolean, offline: boolean,
  *   final: boolean, failure: {requestId: string} | null, opensAt: number,
  * }} Model
  */
@@ -26,6 +26,7 @@ export function screenOf(m) {
   if (state === "expired") return expiredScreen(m);
   if (m.line?.state === "sold_out") return "soldout";
   if (m.line?.state === "closed") return "closed";
+  if (m.needsCookies) return "cookies";
   if (m.offline) return "offline";
   return state ? inLine(m, state) : outside(m);
 }

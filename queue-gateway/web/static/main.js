@@ -1,5 +1,7 @@
 // The life of a waiting page: join, follow the place, enter. It never reloads.
-import { accessToken, call } from "./session.js";
+import { keepAddress, thisAddress } from "./address.js";
+import { accessToken, askToken, call, isPassing, timeout } from "./session.js";
+import { cookiesRefused, tabStore } from "./storage.js";
 import { clockOffset, pageData, speaker } from "./format.js";
 import { pollDelay, screenOf } from "./line.js";
 import { Link } from "./link.js";
@@ -13,7 +15,7 @@ const memoryKey = `fairgate.way.${data.sale}`;
 
 /** @type {import("./line.js").Model} */
 const model = {
-  line: null, place: null, needsLogin: false, entering: false, offline: false, final: false, failure: null,
+  line: null, place: null, needsLogin: false, needsCookies: cookiesRefused(), entering: false, offline: false, final: false, failure: null,
   opensAt: Date.parse(document.documentElement.dataset.opens ?? "") || 0,
 };
 let offset = 0;
@@ -23,7 +25,9 @@ let updatedAt = 0;
 let canRestore = true;
 let screenNow = "";
 /** @type {{id: string, first: number, best: number}} */
-let memory = JSON.parse(sessionStorage.getItem(memoryKey) || '{"id":"","first":0,"best":0}');
+let memory = tabStore.get(memoryKey) ?? { id: "", first: 0, best: 0 };
+// The place is in a cookie: one that is given twice and never comes back was refused.
+let joinsUnseen = 0;
 
 const now = () => Date.now() + offset;
 
@@ -34,7 +38,7 @@ function draw() {
     say, language: data.language, claimSeconds: data.claim_seconds, sessionSeconds: data.session_seconds,
     memory, now, updatedAt, requestId: "", canRestore,
   });
-  if (model.place?.ahead) sessionStorage.setItem(memoryKey, JSON.stringify(memory));
+  if (model.place?.ahead) tabStore.set(memoryKey, memory);
   if (screenNow === "offered" && before !== "offered") attract();
 }
 
@@ -45,7 +49,7 @@ const patience = 4000;
 
 /** @param {import("./session.js").Answer} answer @returns {boolean} whether the server spoke sense */
 function heard(answer) {
-  if (answer.status === 0 || answer.status >= 500 || answer.status === 429) {
+  if (isPassing(answer)) {
     failures++;
     unanswered = answer.status === 0;
     model.offline = unanswered || failures >= 2;
@@ -64,7 +68,7 @@ function alive() {
 }
 
 async function askLine() {
-  const answer = await call("GET", base, { auth: "none", signal: AbortSignal.timeout(patience) });
+  const answer = await call("GET", base, { auth: "none", signal: timeout(patience) });
   if (!heard(answer)) return false;
   if (answer.status !== 200) {
     model.failure = { requestId: answer.requestId };
@@ -95,24 +99,34 @@ function setPlace(place) {
  * @returns {Promise<number>} the status of the answer, 0 for none
  */
 async function askPlace(wait = patience) {
-  const answer = await call("GET", `${base}/places/me`, { auth: "none", signal: AbortSignal.timeout(wait) });
+  const answer = await call("GET", `${base}/places/me`, { auth: "none", signal: timeout(wait) });
   if (!heard(answer)) return answer.status;
-  if (answer.status === 200) setPlace(answer.body);
-  else if (answer.status === 401) {
+  if (answer.status === 200) {
+    joinsUnseen = 0;
+    setPlace(answer.body);
+  } else if (answer.status === 401) {
     model.place = null;
+    if (joinsUnseen > 1) model.needsCookies = true;
     await join();
   } else model.failure = { requestId: answer.requestId };
   return answer.status;
 }
 
 async function join() {
-  if (!joinable()) return;
-  const token = data.identity === "browser" ? null : await accessToken();
-  model.needsLogin = data.identity === "account" && !token;
-  if (model.needsLogin) return;
+  if (!joinable() || model.needsCookies) return;
+  if (data.identity !== "browser") {
+    const { token, answer } = await askToken();
+    // No answer does not say that nobody is logged in.
+    if (!token && !heard(answer)) return;
+    model.needsLogin = data.identity === "account" && !token;
+    if (model.needsLogin) return;
+  }
   const answer = await call("POST", `${base}/places`, { auth: data.identity === "browser" ? "none" : "if known", body: {} });
   if (!heard(answer)) return;
-  if (answer.status === 200 || answer.status === 201) return setPlace(answer.body);
+  if (answer.status === 200 || answer.status === 201) {
+    joinsUnseen++;
+    return setPlace(answer.body);
+  }
   if (answer.status === 401) model.needsLogin = true;
   else if (answer.status === 409) await askLine();
   else model.failure = { requestId: answer.requestId };
@@ -269,9 +283,14 @@ function seatsAddress() {
 }
 
 function loginAddress() {
-  const kept = new URLSearchParams({ next: location.pathname + location.search });
+  const kept = new URLSearchParams({ next: thisAddress() });
   if (query.has("lang")) kept.set("lang", query.get("lang") ?? "");
   return `/login?${kept}`;
+}
+
+/** The list of shows, in the language chosen here. */
+function showsAddress() {
+  return query.has("lang") ? `/?lang=${encodeURIComponent(query.get("lang") ?? "")}` : "/";
 }
 
 /** @type {Record<string, () => any>} */
@@ -279,8 +298,9 @@ const actions = {
   offered: enter, active: enter, lapsed: restore, left: rejoin, finished: rejoin,
   login: () => location.assign(loginAddress()),
   error: () => { model.failure = null; return poll(); },
-  soldout: () => location.assign("/"),
-  closed: () => location.assign("/"),
+  soldout: () => location.assign(showsAddress()),
+  closed: () => location.assign(showsAddress()),
+  cookies: () => { model.needsCookies = cookiesRefused(); joinsUnseen = 0; return poll(); },
 };
 
 // ---- attention ----------------------------------------------------------
@@ -312,9 +332,18 @@ function chime(loudness) {
   }
 }
 
+/** Sound may be missing or refused. @returns {AudioContext | null} */
+function openAudio() {
+  try {
+    return new AudioContext();
+  } catch {
+    return null;
+  }
+}
+
 function toggleSound() {
-  if (audio) audio.close();
-  audio = audio ? null : new AudioContext();
+  audio?.close();
+  audio = audio ? null : openAudio();
   element("sound").setAttribute("aria-pressed", String(audio !== null));
   element("sound").textContent = say(audio ? "js.sound.on" : "js.sound.off");
   chime(0.06);
@@ -348,6 +377,7 @@ setInterval(() => { if (["countdown", "offered", "active"].includes(screenNow)) 
 // Renew the access token while waiting, so that the way on needs no new log-in.
 setInterval(() => { if (data.identity !== "browser" && model.place) accessToken(); }, 60000);
 
+keepAddress();
 draw();
 nameSale();
 poll();

@@ -181,7 +181,7 @@ function showNotes(screen, model, around) {
   if (element("words").textContent !== words) element("words").textContent = words;
 }
 
-const primary = new Set(["offered", "active", "lapsed", "left", "finished", "login", "error", "soldout", "closed"]);
+const primary = new Set(["offered", "active", "lapsed", "left", "finished", "login", "cookies", "error", "soldout", "closed"]);
 const leavable = new Set(["lobby", "waiting", "nearly", "offered", "paused", "offline", "active"]);
 
 /** @param {string} screen @param {Surroundings} around */

@@ -121,23 +121,45 @@ func (m *Messages) Choose(c *fiber.Ctx) (language string, explicit bool) {
 }
 
 // Negotiate returns the language that an Accept-Language header prefers; regions
-// and scripts are ignored.
+// and scripts are ignored. A header that names only other languages gets English,
+// if there is it; one that names none gets the default.
 func (m *Messages) Negotiate(header string) string {
-	best, bestQuality := m.languages[0], 0.0
+	if best := Preferred(header, m.languages...); best != "" {
+		return best
+	}
+	if m.Has("en") && namesLanguage(header) {
+		return "en"
+	}
+	return m.languages[0]
+}
+
+// Preferred returns the one of languages that an Accept-Language header prefers,
+// the first for "*", or "" when it names none of them.
+func Preferred(header string, languages ...string) string {
+	best, bestQuality := "", 0.0
 	for item := range strings.SplitSeq(header, ",") {
 		tag, quality := parsePreference(item)
 		if quality <= bestQuality {
 			continue
 		}
 		if tag == "*" {
-			best, bestQuality = m.languages[0], quality
+			best, bestQuality = languages[0], quality
 			continue
 		}
-		if i := slices.Index(m.languages, tag); i >= 0 {
-			best, bestQuality = m.languages[i], quality
+		if i := slices.Index(languages, tag); i >= 0 {
+			best, bestQuality = languages[i], quality
 		}
 	}
 	return best
+}
+
+func namesLanguage(header string) bool {
+	for item := range strings.SplitSeq(header, ",") {
+		if tag, quality := parsePreference(item); tag != "" && quality > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func parsePreference(item string) (language string, quality float64) {

@@ -33,7 +33,7 @@ func TestNegotiate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for header, want := range map[string]string{
-		"": "ko", "en": "en", "EN-us": "en", "fr": "ko", "fr, en;q=0.2": "en", "ko;q=0.4, en;q=0.8": "en",
+		"": "ko", "en": "en", "EN-us": "en", "fr": "en", "ja-JP,ja;q=0.9": "en", "ja, ko;q=0.1": "ko", "fr, en;q=0.2": "en", "ko;q=0.4, en;q=0.8": "en",
 		"*": "ko", "en;q=0": "ko", "en;q=abc": "ko", "en;q=2": "ko", ",,;;": "ko",
 	} {
 		if got := m.Negotiate(header); got != want {

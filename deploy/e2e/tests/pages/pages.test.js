@@ -1,6 +1,8 @@
 // All tests of single pages, on one browser, two windows at a time.
 import { after, before, describe } from "node:test";
 import { raise, strike } from "../../lib/stage.js";
+import { nothingIsLost } from "./kept.js";
+import { refusals } from "./refusals.js";
 import { storefront } from "./storefront.js";
 import { streams } from "./stream.js";
 import { waitingPage } from "./waiting.js";
@@ -11,4 +13,6 @@ describe("pages", { concurrency: 2 }, () => {
   waitingPage();
   storefront();
   streams();
+  nothingIsLost();
+  refusals();
 });

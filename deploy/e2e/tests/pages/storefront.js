@@ -8,8 +8,8 @@ import { browser, inOneWindow, main, others, pages } from "../../lib/stage.js";
 
 /** @typedef {import("../../lib/stage.js").Kind} Kind */
 
-const inFuture = (/** @type {number} */ seconds) => new Date(Date.now() + seconds * 1000).toISOString();
-const booking = {
+export const inFuture = (/** @type {number} */ seconds) => new Date(Date.now() + seconds * 1000).toISOString();
+export const booking = {
   id: "bkg-1", order_id: "ord-1234567", state: "pending_payment", payment_state: "ready", sale_id: "queued", showtime_id: "st0",
   performance_title: "한여름 밤의 콘서트", venue_name: "KSPO DOME", starts_at: "2027-01-10T10:00:00Z",
   seats: [{ no: "A-3-7", grade: "VIP", price: 190000 }, { no: "A-3-8", grade: "VIP", price: 190000 }], price: 380000, discount: 0, amount: 380000,
@@ -21,7 +21,7 @@ const booking = {
  */
 
 /** @param {import("playwright-core").Page} page @param {Answers} answers @param {boolean} [loggedIn] */
-async function answer(page, answers, loggedIn = true) {
+export async function answer(page, answers, loggedIn = true) {
   await page.route("**/v1/**", (route) => {
     const request = route.request();
     const { pathname } = new URL(request.url());
@@ -32,7 +32,8 @@ async function answer(page, answers, loggedIn = true) {
     const found = answers[`${request.method()} ${pathname}`];
     if (!found) return route.fulfill({ status: pathname.endsWith("/events") ? 204 : 404, json: { code: "not_found" }, headers: { "X-Request-Id": "req-test-1" } });
     const [status, body] = typeof found === "function" ? found(request.postDataJSON(), request) : found;
-    return route.fulfill({ status, json: body, headers: { "X-Request-Id": "req-test-1" } });
+    const headers = { "X-Request-Id": "req-test-1" };
+    return route.fulfill(body === null ? { status, headers } : { status, json: body, headers });
   });
 }
 
@@ -43,23 +44,24 @@ async function check(page, faults, name) {
   assert.deepEqual(faults, []);
 }
 
-const hall = sampleHall();
-const pass = /** @type {[number, any]} */ ([200, { state: "active", session_ends_at: inFuture(280) }]);
+export const hall = sampleHall();
+/** Asked when the page asks: a slow machine must not find a session that is over. @returns {[number, any]} */
+const pass = () => [200, { state: "active", session_ends_at: inFuture(280) }];
 /** @type {Answers} */
-const seatAnswers = {
+export const seatAnswers = {
   "GET /v1/showtimes/st0/seatmap": [200, hall.compact],
   "GET /v1/showtimes/st0/availability": [200, hall.availability],
   "GET /v1/queues/queued/places/me": pass,
 };
 
 /** @param {Kind} kind @param {Answers} answers @param {boolean} [loggedIn] */
-async function opened(kind, answers, loggedIn = true) {
+export async function opened(kind, answers, loggedIn = true) {
   const window = await open(browser, kind);
   await answer(window.page, answers, loggedIn);
   return window;
 }
 
-const tickets = { items: booking.seats.map(({ no }, i) => ({ id: `tkt-0123456789abcde${i}`, seat: no, code: "c", void: false, issued_at: inFuture(-60) })) };
+export const tickets = { items: booking.seats.map(({ no }, i) => ({ id: `tkt-0123456789abcde${i}`, seat: no, code: "c", void: false, issued_at: inFuture(-60) })) };
 const paid = { state: "confirmed", payment_state: "done" };
 
 /**

@@ -1,23 +1,21 @@
 // Who is here: the access token, kept for this tab and renewed by the refresh
 // cookie, and calls of our API.
+import { deviceStore, tabStore } from "./storage.js";
 
 /**
  * @typedef {{status: number, body: any, headers: Headers, requestId: string}} Answer
  * status is 0 when nothing came back.
  * @typedef {{body?: any, headers?: Record<string, string>, auth?: "required" | "if known" | "none", signal?: AbortSignal}} CallOptions
+ * @typedef {{id: string, name: string}} Who
  */
 
 const tokenKey = "fairgate.access";
-const nameKey = "fairgate.name";
+const whoKey = "fairgate.who";
 
 /** @returns {{token: string, until: number} | null} */
 function storedToken() {
-  try {
-    const stored = JSON.parse(sessionStorage.getItem(tokenKey) || "null");
-    return stored && stored.until > Date.now() ? stored : null;
-  } catch {
-    return null;
-  }
+  const stored = tabStore.get(tokenKey);
+  return stored && stored.until > Date.now() ? stored : null;
 }
 
 /**
@@ -26,53 +24,90 @@ function storedToken() {
  */
 export function keepToken(granted) {
   const until = Date.now() + Math.max(30, granted.expires_in - 60) * 1000;
-  sessionStorage.setItem(tokenKey, JSON.stringify({ token: granted.access_token, until }));
-  const name = granted.account?.name ?? nameIn(granted.access_token);
-  localStorage.setItem(nameKey, name || " ");
+  tabStore.set(tokenKey, { token: granted.access_token, until });
+  const claims = claimsOf(granted.access_token);
+  deviceStore.set(whoKey, { id: claims.sub ?? "", name: granted.account?.name ?? claims.name ?? "" });
   dispatchEvent(new Event("fairgate:who"));
 }
 
-/** Forgets who was here. */
+/** Forgets who was here, in all tabs. */
 export function forgetToken() {
-  sessionStorage.removeItem(tokenKey);
-  localStorage.removeItem(nameKey);
+  tabStore.remove(tokenKey);
+  deviceStore.remove(whoKey);
+  channel?.postMessage("out");
   dispatchEvent(new Event("fairgate:who"));
 }
 
-/** The name of who logged in last on this device and has not logged out, or "". */
-export function knownName() {
-  return localStorage.getItem(nameKey) ?? "";
-}
+/** Who logged in last on this device and has not logged out, or null. @returns {Who | null} */
+export const knownWho = () => deviceStore.get(whoKey);
 
-/** @param {string} token */
-function nameIn(token) {
+/** @param {string} token @returns {{sub?: string, name?: string}} */
+function claimsOf(token) {
   try {
     const part = token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
     const bytes = Uint8Array.from(atob(part), (c) => c.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes)).name ?? "";
+    return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
   } catch {
-    return "";
+    return {};
   }
 }
 
+// ---- other tabs -----------------------------------------------------------
+
+/** Another tab logged out, or logged in as somebody else: what this tab holds is over. */
+function goneElsewhere() {
+  tabStore.remove(tokenKey);
+  dispatchEvent(new Event("fairgate:who"));
+}
+
+/** A page that was away (another tab in front, kept by "back") may have missed it. */
+function recheck() {
+  const stored = storedToken();
+  if (!document.hidden && stored && deviceStore.works() && (knownWho()?.id ?? null) !== (claimsOf(stored.token).sub ?? "")) goneElsewhere();
+}
+
+/** For browsers that refuse storage and thus its events. @type {BroadcastChannel | null} */
+let channel = null;
+try {
+  if (!deviceStore.works()) channel = new BroadcastChannel("fairgate.who");
+} catch {
+  // refused too: then each tab learns it from the next answer
+}
+channel?.addEventListener("message", () => { deviceStore.remove(whoKey); goneElsewhere(); });
+addEventListener("storage", (event) => { if (event.key === whoKey || event.key === null) recheck(); });
+addEventListener("pageshow", (event) => { if (event.persisted) recheck(); });
+document.addEventListener("visibilitychange", recheck);
+
+// ---- the access token -----------------------------------------------------
+
 /**
- * The access token, renewed when it is about to end; null when nobody is logged in.
+ * The access token, renewed when it is about to end; null when there is none now.
  * @param {boolean} [renew] get a new one even if the stored one looks good
  * @returns {Promise<string | null>}
  */
 export async function accessToken(renew = false) {
+  return (await askToken(renew)).token;
+}
+
+/**
+ * The access token, or why there is none: a 401 says that nobody is logged in; any
+ * other answer, or none (status 0), says nothing about that.
+ * @param {boolean} [renew]
+ * @returns {Promise<{token: string | null, answer: Answer}>}
+ */
+export async function askToken(renew = false) {
   const before = storedToken();
-  if (before && !renew) return before.token;
+  if (before && !renew) return { token: before.token, answer: nothing(200, "") };
   return oneAtATime(async () => {
     const meanwhile = storedToken();
-    if (meanwhile && meanwhile.token !== before?.token) return meanwhile.token;
+    if (meanwhile && meanwhile.token !== before?.token) return { token: meanwhile.token, answer: nothing(200, "") };
     const answer = await call("POST", "/v1/auth/refresh", { auth: "none" });
-    if (answer.status === 200) {
+    if (answer.status === 200 && answer.body?.access_token) {
       keepToken(answer.body);
-      return answer.body.access_token;
+      return { token: answer.body.access_token, answer };
     }
     if (answer.status === 401) forgetToken();
-    return null;
+    return { token: null, answer: answer.status === 200 ? nothing(0, "offline") : answer };
   });
 }
 
@@ -87,14 +122,35 @@ let turn = Promise.resolve();
  */
 function oneAtATime(work) {
   /** @type {Promise<T>} */
-  const mine = turn.then(async () => (navigator.locks ? navigator.locks.request("fairgate.refresh", work) : work()));
+  const mine = turn.then(() => amongTabs(work));
   turn = mine.catch(() => {});
   return mine;
 }
 
 /**
+ * Locks are missing on plain http and refused where storage is.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function amongTabs(work) {
+  /** @type {Promise<T> | null} */
+  let begun = null;
+  try {
+    await navigator.locks.request("fairgate.refresh", () => { begun = work(); return begun; });
+  } catch {
+    // refused, or the work's own fault, which the next line gives
+  }
+  return begun ?? work();
+}
+
+/** Whether an answer, or its absence, may be different in a moment. @param {Answer} answer */
+export const isPassing = (answer) => answer.status === 0 || answer.status === 429 || answer.status >= 500;
+
+/**
  * Calls our API. With auth "required" (the default) a missing log-in answers 401
- * without asking; an expired token is renewed once.
+ * without asking, and a log-in that could not be renewed for another reason answers
+ * with that reason; an expired token is renewed once.
  * @param {string} method
  * @param {string} path
  * @param {CallOptions} [options]
@@ -103,12 +159,13 @@ function oneAtATime(work) {
 export async function call(method, path, options = {}) {
   const auth = options.auth ?? "required";
   if (auth === "none") return send(method, path, options, null);
-  const token = await accessToken();
-  if (!token && auth === "required") return nothing(401, "unauthenticated");
+  const { token, answer: refused } = await askToken();
+  if (!token && auth === "required") return refused;
   const answer = await send(method, path, options, token);
   if (!token || answer.status !== 401 || answer.body?.code !== "unauthenticated") return answer;
-  const renewed = await accessToken(true);
-  return renewed ? send(method, path, options, renewed) : answer;
+  const renewed = await askToken(true);
+  if (renewed.token) return send(method, path, options, renewed.token);
+  return renewed.answer.status === 401 ? answer : renewed.answer;
 }
 
 /**
@@ -125,9 +182,12 @@ async function send(method, path, options, token) {
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
   try {
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
-    const response = await fetch(path, { method, headers, body, signal: options.signal ?? AbortSignal.timeout(15000) });
+    const response = await fetch(path, { method, headers, body, signal: options.signal ?? timeout(15000) });
     const text = await response.text();
-    const isJSON = (response.headers.get("Content-Type") ?? "").includes("json");
+    const type = response.headers.get("Content-Type") ?? "";
+    const isJSON = type.includes("json");
+    // A success that is a page is somebody else's: a café's log-in, a proxy's.
+    if (response.ok && type.includes("text/html")) return nothing(0, "offline");
     return {
       status: response.status,
       body: isJSON && text ? JSON.parse(text) : null,
@@ -146,4 +206,9 @@ async function send(method, path, options, token) {
  */
 function nothing(status, code) {
   return { status, body: { code }, headers: new Headers(), requestId: "" };
+}
+
+/** A signal that ends a call after some time. @param {number} ms @returns {AbortSignal | undefined} */
+export function timeout(ms) {
+  return AbortSignal.timeout?.(ms);
 }
