@@ -65,7 +65,9 @@ func (line) Place(*fiber.Ctx, string) (web.Place, error) { return web.Place{Line
 
 type shop struct{}
 
-var titles = []string{"한여름 밤의 콘서트", "라 트라비아타", "빨래", "겨울 나그네", "시나위", "바다로 가는 길", "백조의 호수", "서울–제주 FG101"}
+var titles = []string{"한여름 밤의 콘서트", "라 트라비아타", "빨래", "겨울 나그네", "시나위", "바다로 가는 길", "백조의 호수", "서울–제주 FG101",
+	"오래된 이야기꾼의 마지막 여름밤 앙코르 특별 연장 공연 서울 부산 대구 광주 순회 다시 돌아온 감동의 무대",
+	"Donaudampfschifffahrtsgesellschaftskapitänswitwe – The Extraordinarily Long Musical of the Long Night of the Long Summer"}
 
 func (shop) Performances(_ context.Context, filter site.Filter) ([]catalogue.Performance, string, error) {
 	if filter.Query == "nothing" {
@@ -83,7 +85,7 @@ func sample(i int) catalogue.Performance {
 	day := time.Date(2027, 1, 10+i, 0, 0, 0, 0, time.UTC)
 	return catalogue.Performance{
 		ID: fmt.Sprintf("PF%d", i), Title: titles[i], Category: "concert", VenueID: "v", VenueName: "KSPO DOME (올림픽체조경기장)",
-		StartsOn: day, EndsOn: day.AddDate(0, 0, i%3), Runtime: "2시간 30분", Age: "만 7세 이상", Colour: colours[i],
+		StartsOn: day, EndsOn: day.AddDate(0, 0, i%3), Runtime: "2시간 30분", Age: "만 7세 이상", Colour: colours[i%len(colours)],
 		Synopsis: "한 해의 가장 긴 저녁, 오래 기다린 노래들이 다시 무대에 오릅니다.", Cast: []catalogue.Performer{{ID: "p1", Name: "김하늘"}, {ID: "p2", Name: "이바다"}},
 	}
 }

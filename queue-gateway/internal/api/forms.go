@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/url"
+	"regexp"
 	"sync"
 	"time"
 
@@ -33,29 +35,59 @@ func (a *API) joinByForm(c *fiber.Ctx) error {
 	if _, _, _, err := a.joinAs(c, policy, subject); err != nil && errs.KindOf(err) != errs.Conflict {
 		return err // a line that takes nobody says so on the page
 	}
-	return private(c).Redirect(plainPage(policy.SaleID), fiber.StatusSeeOther)
+	return private(c).Redirect(plainPage(c, policy.SaleID), fiber.StatusSeeOther)
 }
 
 // enterByForm is POST /q/{sale}/enter: claiming and entering without JavaScript.
 func (a *API) enterByForm(c *fiber.Ctx) error {
 	ref, policy, err := a.placeOf(c)
 	if errors.Is(err, queue.ErrPlaceRequired) || errors.Is(err, queue.ErrPlaceInvalid) {
-		return private(c).Redirect(plainPage(saleOf(c)), fiber.StatusSeeOther)
+		return private(c).Redirect(plainPage(c, saleOf(c)), fiber.StatusSeeOther)
 	}
 	if err != nil {
 		return err
 	}
 	if _, _, err = a.enter(c, ref, policy); err == nil {
-		return private(c).Redirect("/sales/"+policy.SaleID+"/seats", fiber.StatusSeeOther)
+		return private(c).Redirect(withQuery("/sales/"+policy.SaleID+"/seats", keptQuery(c)), fiber.StatusSeeOther)
 	}
 	switch errs.KindOf(err) {
 	case errs.Conflict, errs.Gone, errs.Unauthenticated: // the page says why
-		return private(c).Redirect(plainPage(policy.SaleID), fiber.StatusSeeOther)
+		return private(c).Redirect(plainPage(c, policy.SaleID), fiber.StatusSeeOther)
 	}
 	return err
 }
 
-func plainPage(sale string) string { return "/q/" + sale + "?plain=1" }
+func plainPage(c *fiber.Ctx, sale string) string {
+	query := keptQuery(c)
+	query.Set("plain", "1")
+	return withQuery("/q/"+sale, query)
+}
+
+// keptValue is what a language or the id of a showtime looks like.
+var keptValue = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// keptQuery returns what the page that sent a form has in its address and the next
+// one needs too. The pages are shared by all fans, so their forms cannot carry it.
+func keptQuery(c *fiber.Ctx) url.Values {
+	kept := url.Values{}
+	from, err := url.Parse(c.Get(fiber.HeaderReferer))
+	if err != nil {
+		return kept
+	}
+	for _, name := range []string{"showtime", "lang"} {
+		if value := from.Query().Get(name); keptValue.MatchString(value) {
+			kept.Set(name, value)
+		}
+	}
+	return kept
+}
+
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
 
 // pageSource tells the waiting page about lines.
 type pageSource struct{ *API }

@@ -267,10 +267,45 @@ function context() {
   });
 }
 
+function layout() {
+  for (const seen of main) {
+    test(`titles begin at their beginning, ${seen.size}`, async () => {
+      const { context, page } = await opened(seen, {}, false);
+      for (const path of ["/", "/performances/PF8", "/performances/PF9"]) {
+        await page.goto(pages + path);
+        const clipped = await page.evaluate(() => [...document.querySelectorAll(".art-title, h1")].filter((title) => {
+          const art = title.closest(".art")?.getBoundingClientRect() ?? { top: 0, left: 0, right: innerWidth };
+          const { top, left, right } = title.getBoundingClientRect();
+          return top < art.top || left < art.left || right > art.right + 1 || title.scrollWidth > title.clientWidth + 1;
+        }).map((title) => title.textContent));
+        assert.deepEqual(clipped, [], path);
+      }
+      await page.goto(`${pages}/`);
+      await picture(page, `kept-titles-${seen.size}-${seen.language}`);
+      await context.close();
+    });
+  }
+
+  test("on its side, a phone shows the hall: the bar takes one line", async () => {
+    const { context, page } = await opened(kind, holding([held()]));
+    await page.setViewportSize({ width: 844, height: 390 });
+    await page.goto(`${pages}/sales/queued/seats`);
+    await page.locator("#release").waitFor();
+    const heightOf = (/** @type {string} */ what) => page.locator(what).evaluate((node) => node.getBoundingClientRect().height);
+    assert.ok(await heightOf(".bar") <= 64, `the bar is ${await heightOf(".bar")} px of 390`);
+    assert.ok(await heightOf(".map") >= 300, `the map is ${await heightOf(".map")} px`);
+    const outside = await page.evaluate(() => [...document.querySelectorAll(".bar > :not([hidden])")].filter((part) => part.getBoundingClientRect().right > innerWidth || part.getBoundingClientRect().width < 1).map((part) => part.id));
+    assert.deepEqual(outside, []);
+    await picture(page, "kept-landscape-phone-ko");
+    await context.close();
+  });
+}
+
 export function nothingIsLost() {
   describe("what a fan has is kept", { concurrency: 2 }, () => {
     holds();
     troubles();
     context();
+    layout();
   });
 }
