@@ -45,12 +45,12 @@ type devSaleInput struct {
 	Body struct {
 		Seats              int        `json:"seats" minimum:"1" maximum:"100000" example:"100"`
 		Queued             *bool      `json:"queued,omitempty" doc:"true when absent."`
-		Capacity           int        `json:"capacity,omitempty" minimum:"0" default:"500"`
-		RatePerMinute      int        `json:"rate_per_minute,omitempty" minimum:"0" default:"3000"`
-		SessionSeconds     int        `json:"session_seconds,omitempty" minimum:"0" default:"300"`
-		HoldSeconds        int        `json:"hold_seconds,omitempty" minimum:"0" default:"300"`
-		MaxSeatsPerAccount int        `json:"max_seats_per_account,omitempty" minimum:"0" default:"4"`
-		Price              *money.KRW `json:"price,omitempty" minimum:"0" doc:"KRW, of every grade; 10000 when absent, 0 needs no payment."`
+		Capacity           int        `json:"capacity,omitempty" minimum:"0" maximum:"1000000" default:"500"`
+		RatePerMinute      int        `json:"rate_per_minute,omitempty" minimum:"0" maximum:"600000" default:"3000"`
+		SessionSeconds     int        `json:"session_seconds,omitempty" minimum:"0" maximum:"86400" default:"300"`
+		HoldSeconds        int        `json:"hold_seconds,omitempty" minimum:"0" maximum:"3600" default:"300"`
+		MaxSeatsPerAccount int        `json:"max_seats_per_account,omitempty" minimum:"0" maximum:"100000" default:"4"`
+		Price              *money.KRW `json:"price,omitempty" minimum:"0" maximum:"1099511627776" doc:"KRW, of every grade; 10000 when absent, 0 needs no payment."`
 	}
 }
 

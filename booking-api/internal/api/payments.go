@@ -31,7 +31,7 @@ type confirmInput struct {
 	Body   struct {
 		PaymentKey string    `json:"payment_key,omitempty" maxLength:"200" doc:"Absent for a booking of ₩0."`
 		OrderID    string    `json:"order_id" minLength:"1" maxLength:"64"`
-		Amount     money.KRW `json:"amount" minimum:"0" doc:"KRW, as the payment window returned it." example:"330000"`
+		Amount     money.KRW `json:"amount" minimum:"0" maximum:"1099511627776" doc:"KRW, as the payment window returned it." example:"330000"`
 	}
 }
 
