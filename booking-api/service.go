@@ -37,6 +37,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/config"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/jwks"
+	"github.com/fairgate/fairgate/shared/platform/page/failure"
 	"github.com/fairgate/fairgate/shared/platform/password"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
@@ -48,7 +49,10 @@ import (
 )
 
 const (
-	writeTimeout      = 30 * time.Second // of whole answers; streams set their own
+	writeTimeout = 30 * time.Second // of whole answers; streams set their own
+	// headLimit is in bytes: more than the gateway takes, which adds to what it hands on.
+	// A server that refuses a head closes its connection, which looks like an outage.
+	headLimit         = 48 << 10
 	paymentProvider   = "toss"
 	paymentScriptSite = "https://js.tosspayments.com"
 )
@@ -127,8 +131,13 @@ func (s *Service) wire() error {
 		return fmt.Errorf("PUBLIC_URL: %w", err)
 	}
 
+	failures, err := failure.New()
+	if err != nil {
+		return err
+	}
 	s.app = httpd.New(httpd.Options{
-		Name: "booking-api", Log: s.log, Metrics: s.metrics, BodyLimit: api.BodyLimit,
+		Name: "booking-api", Log: s.log, Metrics: s.metrics, BodyLimit: api.BodyLimit, HeadLimit: headLimit,
+		HSTS: cfg.Env == config.Production, ErrorPage: failures.Send,
 		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout, Drain: s.drain,
 		Tracer: s.tracer, Quiet: api.IsCrowded,
 	})

@@ -23,8 +23,10 @@ import (
 	"github.com/fairgate/fairgate/shared/account/accountredis"
 	"github.com/fairgate/fairgate/shared/clock"
 	"github.com/fairgate/fairgate/shared/guard"
+	"github.com/fairgate/fairgate/shared/platform/config"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/jwks"
+	"github.com/fairgate/fairgate/shared/platform/page/failure"
 	"github.com/fairgate/fairgate/shared/platform/redisx"
 	"github.com/fairgate/fairgate/shared/platform/run"
 	"github.com/fairgate/fairgate/shared/platform/tracing"
@@ -37,7 +39,10 @@ const (
 	// closes the connection on a larger one, which looks like an outage from here.
 	proxiedBodyLimit = 1 << 20
 	keysPath         = "/.well-known/jwks.json"
-	writeTimeout     = 30 * time.Second // of whole answers; streams set their own
+	// headLimit is in bytes: the cookies of fifty lines at once, and less than the
+	// booking API reads, for what is added on the way.
+	headLimit    = 32 << 10
+	writeTimeout = 30 * time.Second // of whole answers; streams set their own
 )
 
 // Service is one gateway.
@@ -70,13 +75,18 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 	}
 	s.revoked = accountredis.NewRevoked(s.redis, cfg.Redis.Prefix, account.AccessLifetime)
 	s.ready = []httpd.Check{s.drain.Check(), {Name: "redis", Probe: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }}}
-	if s.proxy, err = proxy.New(proxy.Settings{
-		Upstream: cfg.BookingAPIURL, Timeout: cfg.UpstreamTimeout, Slow: cfg.UpstreamSlow,
-		BodyLimit: proxiedBodyLimit, HealthProbe: keysPath,
-	}, log, s.metrics); err != nil {
+	if s.proxy, err = proxy.New(upstreamSettings(cfg), log, s.metrics); err != nil {
 		return nil, err
 	}
 	return s, s.wireRoutes()
+}
+
+// upstreamSettings are those of the way to the booking API.
+func upstreamSettings(cfg Config) proxy.Settings {
+	return proxy.Settings{
+		Upstream: cfg.BookingAPIURL, Timeout: cfg.UpstreamTimeout, Slow: cfg.UpstreamSlow,
+		BodyLimit: proxiedBodyLimit, HealthProbe: keysPath,
+	}
 }
 
 func (s *Service) wireRoutes() error {
@@ -116,8 +126,13 @@ func (s *Service) wireRoutes() error {
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		run.PanicMetrics(), newLineMetrics(s.front), redisx.PoolMetrics(s.redis))
 	s.metrics.MustRegister(s.streams.Metrics()...)
+	failures, err := failure.New()
+	if err != nil {
+		return err
+	}
 	s.app = httpd.New(httpd.Options{
-		Name: "queue-gateway", Log: s.log, Metrics: s.metrics, BodyLimit: proxiedBodyLimit, StreamBody: true,
+		Name: "queue-gateway", Log: s.log, Metrics: s.metrics, BodyLimit: proxiedBodyLimit, HeadLimit: headLimit, StreamBody: true,
+		HSTS: cfg.Env == config.Production, ErrorPage: failures.Send,
 		TrustedProxies: cfg.TrustedProxies, WriteTimeout: writeTimeout, Drain: s.drain,
 		Tracer: s.tracer, Quiet: api.IsCrowded,
 	})

@@ -134,6 +134,10 @@ func TestTheCheckerCatchesBadHabits(t *testing.T) {
 		{"stream writer", "worker/a.go", "package x\nfunc f(c interface{ SetBodyStreamWriter(func()) }) { c.SetBodyStreamWriter(func() {}) }\n", "a stream writer"},
 		{"typed nil", "worker/a.go", "package x\nimport \"net/url\"\nfunc f() *url.Error { return nil }\n", "concrete error type"},
 		{"typed nil of several", "worker/a.go", "package x\ntype PartError struct{}\nfunc f() (a, b int, e *PartError) { return 1, 2, nil }\n", "concrete error type"},
+		{"a body unpacked", "queue-gateway/a.go", "package x\nimport \"github.com/gofiber/fiber/v2\"\nfunc f(c *fiber.Ctx) { _ = c.Body() }\n", "unpacks the body"},
+		{"a body unpacked behind huma", "booking-api/a.go", "package x\nfunc f(ctx huma.Context) { _ = humafiber.Unwrap(ctx).Body() }\n", "unpacks the body"},
+		{"a form unpacked", "booking-api/a.go", "package x\nfunc f(c *fiber.Ctx) { _ = c.FormValue(`a`) }\n", "unpacks the body"},
+		{"unpacked by name", "booking-api/a.go", "package x\nfunc f(r *fasthttp.Request) { r.BodyUncompressed() }\n", "unpacks the body"},
 		{"too long", "worker/a.go", "package x\n" + strings.Repeat("\n", maxLines), "must fit in mind"},
 	}
 	for _, c := range cases {
@@ -175,6 +179,7 @@ func f(ctx context.Context) (*url.Error, error) {
 `,
 		"worker/a_test.go":          "package x\nfunc f() { go f() }\n",
 		"deploy/stack/a.go":         "package x\nfunc f() { go f() }\n",
+		"queue-gateway/c.go":        "package x\nfunc f(c *fiber.Ctx) { _, _ = c.Request().Body(), c.Response().Body() }\n",
 		"worker/cmd/worker/main.go": "package main\nimport \"os\"\nfunc main() { os.Exit(1) }\n",
 	}))
 	if len(got) > 0 {

@@ -21,6 +21,7 @@ func checkHabits(sources []source) []string {
 		violations = append(violations, checkInit(s)...)
 		violations = append(violations, checkGoroutines(s)...)
 		violations = append(violations, checkTypedNils(s)...)
+		violations = append(violations, checkBodies(s)...)
 		if s.file.Name.Name != "main" {
 			violations = append(violations, checkExits(s)...)
 		}

@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -97,7 +98,7 @@ func Register(app *fiber.App, o Options) *huma.OpenAPI {
 	useProblems()
 	a := newAPI(o)
 	app.Use("/v1", httpd.LimitBody(maxBody))
-	a.huma = humafiber.New(app, document())
+	a.huma = humafiber.NewWithGroup(app, headRouter{app}, document())
 	a.authRoutes()
 	a.meRoutes()
 	a.catalogueRoutes()
@@ -146,6 +147,17 @@ func document() huma.Config {
 		{Name: "notifications"}, {Name: "development", Description: "Only where ENV is development or test."},
 	}
 	return config
+}
+
+// headRouter answers HEAD wherever it answers GET, as Fiber does for its own routes.
+type headRouter struct{ fiber.Router }
+
+// Add implements fiber.Router.
+func (r headRouter) Add(method, path string, handlers ...fiber.Handler) fiber.Router {
+	if method == http.MethodGet {
+		r.Router.Add(http.MethodHead, path, handlers...)
+	}
+	return r.Router.Add(method, path, handlers...)
 }
 
 // route is one operation; what it needs beside an account is in its middlewares.

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
 
@@ -55,7 +56,7 @@ func plainRequest(c *fiber.Ctx) (booking.HoldRequest, bool) {
 	if contentType != jsonType || !isKey(key) || len(showtimeID) > maxID || len(c.Request().URI().QueryString()) > 0 {
 		return booking.HoldRequest{}, false
 	}
-	seats, ok := plainSeats(c.Body())
+	seats, ok := plainSeats(httpd.Body(c))
 	return booking.HoldRequest{ShowtimeID: strings.Clone(showtimeID), IdempotencyKey: key, Seats: seats}, ok
 }
 

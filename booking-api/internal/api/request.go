@@ -101,7 +101,7 @@ func (c copied) AppendHeader(name, value string) {
 // bodyOf returns a copy of the body: canonical JSON, or as it was sent where it is no
 // JSON, which requireReadable refuses, or where the operation takes it as it is.
 func bodyOf(ctx huma.Context) []byte {
-	body := humafiber.Unwrap(ctx).Request().Body()
+	body := httpd.Body(humafiber.Unwrap(ctx))
 	if canonical, err := httpd.CanonicalJSON(body); err == nil && !ctx.Operation().SkipValidateBody {
 		return canonical
 	}
@@ -159,7 +159,7 @@ func (a *api) requireReadable(ctx huma.Context, next func(huma.Context)) {
 
 // checkBody looks at the body of an operation that takes one.
 func (a *api) checkBody(c *fiber.Ctx, operation *huma.Operation) error {
-	body := c.Request().Body()
+	body := httpd.Body(c)
 	if operation.RequestBody == nil {
 		return nil
 	}

@@ -65,7 +65,7 @@ func (a *API) patchLine(c *fiber.Ctx) error {
 	if err := httpd.ReadJSON(c, &patch); err != nil {
 		return err
 	}
-	if err := clearNulls(&patch, c.Request().Body()); err != nil {
+	if err := clearNulls(&patch, httpd.Body(c)); err != nil {
 		return err
 	}
 	sale := saleOf(c)
@@ -73,7 +73,7 @@ func (a *API) patchLine(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	a.Log.InfoContext(c.UserContext(), "line changed", "sale", sale, "by", c.Locals(callerKey{}), "version", policy.Version, "change", string(c.Body()))
+	a.Log.InfoContext(c.UserContext(), "line changed", "sale", sale, "by", c.Locals(callerKey{}), "version", policy.Version, "change", string(httpd.Body(c)))
 	return a.sendLine(c, sale)
 }
 

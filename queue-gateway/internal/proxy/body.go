@@ -84,6 +84,9 @@ func (b *requestBody) explain(err error) error {
 	if b.failure != nil {
 		return b.failure
 	}
+	if errors.Is(err, errCaller) {
+		return errs.New(errs.Malformed, "bad_request", "The request cannot be handed on.").Because(err)
+	}
 	return errs.ErrUpstream.WithRetryAfter(retryAfter).Because(err)
 }
 

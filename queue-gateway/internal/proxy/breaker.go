@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -17,21 +19,37 @@ import (
 
 // The outcomes that are not failures of the transport.
 var (
+	errPatient = errors.New("how long this takes says nothing about the upstream")
 	errSlow    = errors.New("the upstream took too long")
 	errFault   = errors.New("the upstream failed")
 	errInFront = errors.New("a load balancer in front of the upstream answered in its place")
 )
 
-// errCaller marks a failure as the caller's, not the upstream's.
-var errCaller = errors.New("the caller's body cannot be read")
+// errCaller marks a failure as the caller's, not the upstream's: a body that cannot be
+// read, a request that cannot be sent, or one that its caller does not wait for.
+var errCaller = errors.New("the caller's request cannot be handed on")
 
-// breaker stops asking an upstream that keeps failing.
+// When the breaker opens.
+const (
+	window        = 10 * time.Second
+	enoughAnswers = 20 // in the window, before a share of them means anything
+	// maxUnreached is how many requests in a row may go without any answer.
+	maxUnreached = 3
+	// maxStruggling is how many answers in a row may be late, or say that the upstream is
+	// overloaded: with few callers there are never enoughAnswers.
+	maxStruggling = 10
+)
+
+// breaker stops asking an upstream that keeps failing. Requests are counted when they
+// end: counted at their start, as gobreaker does it, those that take longer than the
+// window would never meet their own failures in it.
 type breaker struct {
 	circuit    *gobreaker.CircuitBreaker[*http.Response]
 	slow       time.Duration
 	requests   *prometheus.CounterVec
 	lastAnswer atomic.Int64 // Unix nanoseconds
 	unreached  atomic.Int64 // requests in a row without any answer
+	struggling atomic.Int64 // answers in a row that were late or spoke of overload
 	tripped    atomic.Bool  // open or half open; asking the circuit takes a lock, and each poll asks
 }
 
@@ -46,7 +64,7 @@ func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registe
 	})
 	b := &breaker{slow: slow, requests: factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "fairgate_upstream_requests_total",
-		Help: "Requests handed to the booking API, by outcome: answered, slow, fault (5xx), unreached, refused (by the breaker), caller (its body could not be read).",
+		Help: "Requests handed to the booking API, by outcome: answered, slow, fault (5xx), unreached, refused (by the breaker), caller (its request could not be handed on).",
 	}, []string{"outcome"})}
 	for _, outcome := range []string{"answered", "slow", "fault", "unreached", "refused", "caller"} {
 		b.requests.WithLabelValues(outcome)
@@ -54,13 +72,15 @@ func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registe
 	b.circuit = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
 		Name:         "booking-api",
 		MaxRequests:  3,
-		Interval:     10 * time.Second,
+		Interval:     window,
 		BucketPeriod: time.Second,
 		Timeout:      2 * time.Second,
 		ReadyToTrip: func(n gobreaker.Counts) bool {
-			return b.unreached.Load() >= 3 || n.Requests >= 20 && n.TotalFailures*2 >= n.Requests
+			answers := n.TotalSuccesses + n.TotalFailures
+			return b.unreached.Load() >= maxUnreached || b.struggling.Load() >= maxStruggling ||
+				answers >= enoughAnswers && n.TotalFailures*2 >= answers
 		},
-		IsExcluded: func(err error) bool { return errors.Is(err, errCaller) },
+		IsExcluded: func(err error) bool { return errors.Is(err, errCaller) || errors.Is(err, errPatient) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			state.Set(float64(to))
 			b.tripped.Store(to != gobreaker.StateClosed)
@@ -80,46 +100,82 @@ func (b *breaker) quiet(d time.Duration) bool {
 	return time.Since(time.Unix(0, b.lastAnswer.Load())) > d
 }
 
-// do sends one request. What is counted is the time to the beginning of the
-// answer, so the length of streams does not matter; a confirmation and whatever
-// else was asked to wait may take long.
+// do sends one request, or refuses it. What is counted is the time to the beginning of
+// the answer, so the length of streams does not matter.
 func (b *breaker) do(request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-	start := time.Now()
-	response, err := b.circuit.Execute(func() (*http.Response, error) {
-		response, err := send(request)
-		if err != nil && !errors.Is(err, errCaller) {
-			b.unreached.Add(1)
-			return nil, err
+	var response *http.Response
+	var verdict error
+	ask := func() (*http.Response, error) {
+		response, verdict = b.ask(request, send)
+		return response, verdict
+	}
+	if b.closed() {
+		_, _ = ask()
+		if b.closed() { // else it was sent before the breaker opened, and says nothing new
+			_, _ = b.circuit.Execute(func() (*http.Response, error) { return response, verdict })
 		}
-		if err == nil && isFromInFront(response) {
-			_ = response.Body.Close()
-			if response.StatusCode == http.StatusServiceUnavailable { // else it reached one of several
-				b.unreached.Add(1)
-			}
-			return nil, errInFront
-		}
-		b.unreached.Store(0)
-		switch {
-		case err != nil:
-			return nil, err
-		case response.StatusCode >= http.StatusInternalServerError:
-			return response, errFault
-		case time.Since(start) > b.slow && !mayTakeLong(request):
-			return response, errSlow
-		}
-		return response, nil
-	})
-	b.requests.WithLabelValues(outcomeOf(err)).Inc()
+	} else if _, err := b.circuit.Execute(ask); response == nil && verdict == nil {
+		verdict = err
+	}
+	b.requests.WithLabelValues(outcomeOf(response, verdict)).Inc()
 	if response != nil {
 		b.lastAnswer.Store(time.Now().UnixNano())
 		return response, nil
 	}
-	return nil, err
+	return nil, verdict
 }
 
-func outcomeOf(err error) string {
+// ask sends a request and returns the answer, if there is one, with what it says about
+// the upstream: nil for an answer in time.
+func (b *breaker) ask(request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	start, patient := time.Now(), mayTakeLong(request)
+	response, err := send(request)
+	took := time.Since(start)
+	if err != nil {
+		return nil, b.unanswered(request, err, took, patient)
+	}
+	if isFromInFront(response) {
+		_ = response.Body.Close()
+		if response.StatusCode == http.StatusServiceUnavailable { // else it reached one of several
+			b.unreached.Add(1)
+		}
+		return nil, errInFront
+	}
+	b.unreached.Store(0)
 	switch {
-	case err == nil:
+	case response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusGatewayTimeout:
+		b.struggling.Add(1)
+		return response, errFault
+	case response.StatusCode >= http.StatusInternalServerError:
+		return response, errFault
+	case patient:
+		return response, errPatient
+	case took > b.slow:
+		b.struggling.Add(1)
+		return response, errSlow
+	}
+	b.struggling.Store(0)
+	return response, nil
+}
+
+// unanswered says whose fault it is that a request got no answer.
+func (b *breaker) unanswered(request *http.Request, err error, took time.Duration, patient bool) error {
+	var network net.Error
+	switch {
+	case errors.Is(err, errCaller):
+		return err
+	case request.Context().Err() != nil && took < b.slow: // whoever asked did not wait for long
+		return fmt.Errorf("%w: %w", errCaller, err)
+	case patient && errors.As(err, &network) && network.Timeout() && took > connectTimeout:
+		return fmt.Errorf("%w: %w", errPatient, err)
+	}
+	b.unreached.Add(1)
+	return err
+}
+
+func outcomeOf(response *http.Response, err error) string {
+	switch {
+	case err == nil, response != nil && errors.Is(err, errPatient):
 		return "answered"
 	case errors.Is(err, errSlow):
 		return "slow"
@@ -144,9 +200,21 @@ func isFromInFront(r *http.Response) bool {
 	return false
 }
 
-// mayTakeLong reports whether a late answer is no sign of trouble: what was asked
-// to wait, and bodies that arrive as slowly as their callers send them.
+// mayTakeLong reports whether a late answer is no sign of trouble: what was asked to
+// wait, bodies that arrive as slowly as their callers send them, and what hashes a
+// password, which takes as long as the machine is busy with others' passwords.
 func mayTakeLong(r *http.Request) bool {
 	streamed := r.ContentLength < 0 || r.ContentLength > smallBody
-	return streamed || r.URL.Path == "/v1/payments/confirm" || strings.Contains(r.Header.Get("Prefer"), "wait")
+	return streamed || hashesPassword(r) || r.URL.Path == "/v1/payments/confirm" || strings.Contains(strings.ToLower(r.Header.Get("Prefer")), "wait")
+}
+
+func hashesPassword(r *http.Request) bool {
+	switch path := r.URL.Path; path {
+	case "/login", "/signup":
+		return r.Method == http.MethodPost
+	case "/v1/me":
+		return r.Method == http.MethodDelete || r.Method == http.MethodPatch
+	default:
+		return strings.HasPrefix(path, "/v1/auth/")
+	}
 }

@@ -71,6 +71,9 @@ func copyAnswerHeader(c *fiber.Ctx, response *http.Response) {
 	out := c.Response()
 	out.SetStatusCode(response.StatusCode)
 	for name, values := range response.Header {
+		if name != fiber.HeaderSetCookie {
+			out.Header.Del(name) // what the upstream says stands in for what we say by default
+		}
 		for _, value := range values {
 			out.Header.Add(name, value)
 		}

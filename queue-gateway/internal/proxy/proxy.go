@@ -11,8 +11,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -39,18 +41,19 @@ const (
 
 // Settings of a proxy.
 type Settings struct {
-	Upstream    string        // base URL, e.g. http://127.0.0.1:8081
-	Timeout     time.Duration // to the beginning of an answer; more than the longest Prefer: wait
-	Slow        time.Duration // an answer that begins later counts as a failure of the upstream
-	BodyLimit   int64         // bytes of a request body
-	HealthProbe string        // path asked to find out whether the upstream is back
+	Upstream    string            // base URL, e.g. http://127.0.0.1:8081
+	Timeout     time.Duration     // to the beginning of an answer; more than the longest Prefer: wait
+	Slow        time.Duration     // an answer that begins later counts as a failure of the upstream
+	BodyLimit   int64             // bytes of a request body
+	HealthProbe string            // path asked to find out whether the upstream is back
+	Transport   http.RoundTripper // nil: TCP
 }
 
 // Proxy forwards to one upstream. Safe for concurrent use.
 type Proxy struct {
 	settings  Settings
 	upstream  *url.URL
-	transport *http.Transport
+	transport http.RoundTripper
 	breaker   *breaker
 	log       *slog.Logger
 	streams   context.Context // ends when event streams must end
@@ -63,11 +66,8 @@ func New(s Settings, log *slog.Logger, metrics prometheus.Registerer) (*Proxy, e
 	if err != nil || upstream.Host == "" {
 		return nil, fmt.Errorf("proxy: %q is not the base URL of a service", s.Upstream)
 	}
-	streams, stop := context.WithCancel(context.Background())
-	return &Proxy{
-		settings: s, upstream: upstream, log: log, streams: streams, stop: stop,
-		breaker: newBreaker(s.Slow, log, metrics),
-		transport: &http.Transport{
+	if s.Transport == nil {
+		s.Transport = &http.Transport{
 			DialContext:           (&net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}).DialContext,
 			ResponseHeaderTimeout: s.Timeout,
 			DisableCompression:    true,
@@ -75,8 +75,42 @@ func New(s Settings, log *slog.Logger, metrics prometheus.Registerer) (*Proxy, e
 			MaxIdleConnsPerHost:   1024,
 			IdleConnTimeout:       60 * time.Second, // before the upstream closes its side
 			ReadBufferSize:        16 << 10,
-		},
+		}
+	}
+	streams, stop := context.WithCancel(context.Background())
+	return &Proxy{
+		settings: s, upstream: upstream, log: log, streams: streams, stop: stop,
+		breaker: newBreaker(s.Slow, log, metrics), transport: s.Transport,
 	}, nil
+}
+
+// send is one round trip. What could not be sent is the caller's fault: the transport
+// refuses some requests that the server let in, and a body may end before its length.
+func (p *Proxy) send(request *http.Request) (*http.Response, error) {
+	var tried, unsendable atomic.Bool // written from goroutines of the transport
+	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { tried.Store(true) },
+		WroteRequest: func(wrote httptrace.WroteRequestInfo) {
+			var network net.Error
+			unsendable.Store(wrote.Err != nil && !errors.As(wrote.Err, &network))
+		},
+	}
+	response, err := p.transport.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), trace)))
+	if err != nil && p.isTCP() && (!tried.Load() || unsendable.Load()) {
+		return nil, fmt.Errorf("%w: %w", errCaller, err)
+	}
+	return response, err
+}
+
+func (p *Proxy) isTCP() bool {
+	_, ok := p.transport.(*http.Transport)
+	return ok
+}
+
+func (p *Proxy) closeIdle() {
+	if transport, ok := p.transport.(*http.Transport); ok {
+		transport.CloseIdleConnections()
+	}
 }
 
 // StopStreams ends all event streams; other answers are finished.
@@ -102,7 +136,7 @@ func (p *Proxy) Handle(c *fiber.Ctx) error {
 	if parent := tracing.Parent(traced); parent != "" {
 		request.Header.Set(tracing.Header, parent)
 	}
-	response, err := p.breaker.do(request, p.transport.RoundTrip)
+	response, err := p.breaker.do(request, p.send)
 	span.End(&err)
 	complete := body.detach()
 	if complete {
@@ -124,7 +158,7 @@ func (p *Proxy) requestBody(c *fiber.Ctx) (*requestBody, error) {
 	request := &c.Context().Request
 	stream, length := request.BodyStream(), int64(request.Header.ContentLength())
 	if stream == nil {
-		raw := request.Body()
+		raw := httpd.Body(c)
 		return &requestBody{reader: bytes.NewReader(raw), length: int64(len(raw))}, nil
 	}
 	if length > p.settings.BodyLimit {
@@ -196,7 +230,8 @@ func (p *Proxy) answerWhole(c *fiber.Ctx, response *http.Response) error {
 }
 
 func isEventStream(r *http.Response) bool {
-	return strings.HasPrefix(r.Header.Get("Content-Type"), "text/event-stream")
+	kind, _, _ := strings.Cut(r.Header.Get(fiber.HeaderContentType), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
 }
 
 // Watch asks the upstream for its health once a second while the breaker is not
@@ -208,7 +243,7 @@ func (p *Proxy) Watch(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			p.transport.CloseIdleConnections()
+			p.closeIdle()
 			return nil
 		case <-tick.C:
 			if !p.breaker.closed() || p.breaker.quiet(3*time.Second) {
@@ -226,7 +261,7 @@ func (p *Proxy) probe(ctx context.Context) {
 		p.log.ErrorContext(ctx, "probe", "error", err)
 		return
 	}
-	response, err := p.breaker.do(request, p.transport.RoundTrip)
+	response, err := p.breaker.do(request, p.send)
 	if err != nil {
 		return // counted and logged by the breaker
 	}
@@ -240,7 +275,7 @@ func (p *Proxy) Get(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := p.breaker.do(request, p.transport.RoundTrip)
+	response, err := p.breaker.do(request, p.send)
 	if err != nil {
 		return nil, errs.ErrUpstream.WithRetryAfter(retryAfter).Because(err)
 	}

@@ -44,11 +44,14 @@ func LimitBody(limit int) fiber.Handler {
 }
 
 // RefuseBody answers 413.
-func RefuseBody(c *fiber.Ctx) error {
+func RefuseBody(c *fiber.Ctx) error { return refuseBody(c, fiber.ErrRequestEntityTooLarge) }
+
+// refuseBody answers with refusal and reads the body away.
+func refuseBody(c *fiber.Ctx, refusal error) error {
 	if stream := c.Context().Request.BodyStream(); stream != nil {
 		drain(c, stream)
 	}
-	return fiber.ErrRequestEntityTooLarge
+	return refusal
 }
 
 func drain(c *fiber.Ctx, stream io.Reader) {

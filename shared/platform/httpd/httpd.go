@@ -26,10 +26,13 @@ type Options struct {
 	Log            *slog.Logger
 	Metrics        prometheus.Registerer
 	BodyLimit      int           // bytes; larger bodies get 413
+	HeadLimit      int           // bytes of a request's line and headers; larger ones get 431; 0: 16 KiB
 	TrustedProxies []string      // addresses whose X-Forwarded-* count; none by default
 	WriteTimeout   time.Duration // the whole answer; streams set their own deadlines
 	StreamBody     bool          // hand request bodies on as they arrive (a proxy); put LimitBody before every handler
 	Drain          *Drain        // nil: none
+	HSTS           bool          // tell browsers to come by TLS only: in production
+	ErrorPage      ErrorPage     // what a browser that navigates sees of an error; nil: the problem
 	Tracer         *tracing.Tracer
 	Quiet          func(c *fiber.Ctx) bool // requests too many for a line each at level info; nil: none
 }
@@ -37,10 +40,13 @@ type Options struct {
 // New returns a Fiber app with the project's manners. Routes are added by the
 // caller; Fiber's strings are immutable copies only if the caller makes them so.
 func New(o Options) *fiber.App {
+	if o.HeadLimit == 0 {
+		o.HeadLimit = defaultHeadLimit
+	}
 	app := fiber.New(fiber.Config{
 		AppName:                      o.Name,
 		BodyLimit:                    o.BodyLimit,
-		ReadBufferSize:               16 << 10, // several lines' cookies at once
+		ReadBufferSize:               o.HeadLimit,
 		WriteBufferSize:              16 << 10, // a status body in one system call
 		ReadTimeout:                  30 * time.Second,
 		WriteTimeout:                 o.WriteTimeout,
@@ -51,15 +57,18 @@ func New(o Options) *fiber.App {
 		ProxyHeader:                  fiber.HeaderXForwardedFor,
 		EnableIPValidation:           true,
 		StreamRequestBody:            o.StreamBody,
-		DisablePreParseMultipartForm: o.StreamBody,
+		DisablePreParseMultipartForm: true,
 		ErrorHandler:                 func(c *fiber.Ctx, err error) error { return WriteError(c, o.Log, err) },
 	})
 	app.Server().CloseOnShutdown = true
 	app.Server().KeepHijackedConns = true // streams end their connections themselves
-	knownMethodsOnly(app, o.Log)
-	app.Use(newManners(o).handle)
+	m := newManners(o)
+	m.refuseUnread(app)
+	app.Use(m.handle)
 	return app
 }
+
+const defaultHeadLimit = 16 << 10
 
 // Serve listens on addr until ctx ends, then finishes open requests within grace.
 // Streams must end themselves when ctx ends.
@@ -77,19 +86,29 @@ func Serve(ctx context.Context, app *fiber.App, addr string, grace time.Duration
 	return nil
 }
 
-// knownMethodsOnly answers methods that Fiber has never heard of as the rest of
-// the app would; Fiber itself answers in plain text. It is the outermost handler of
-// ours: what panics around the app, as nothing should, costs its own connection only.
-func knownMethodsOnly(app *fiber.App, log *slog.Logger) {
+// refuseUnread answers what never reaches a route as the rest of the app would:
+// requests that the parser could not read, and methods that Fiber has never heard of,
+// for which Fiber itself has plain text. It is the outermost handler of ours: what
+// panics around the app, as nothing should, costs its own connection only.
+func (m *manners) refuseUnread(app *fiber.App) {
 	known := map[string]bool{}
 	for _, method := range app.Config().RequestMethods {
 		known[method] = true
 	}
+	refuse := func(ctx *fasthttp.RequestCtx, err error, mayBeBrowser bool) {
+		c := app.AcquireCtx(ctx)
+		defer app.ReleaseCtx(c)
+		ctx.SetConnectionClose() // where the next request begins is not known
+		m.introduce(c)
+		_ = WriteError(c, m.Log, err)
+		m.finish(c, mayBeBrowser || navigates(c))
+	}
+	app.Server().ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { refuse(ctx, readFailure(err), mayNavigate(err)) }
 	handle := app.Server().Handler
 	app.Server().Handler = func(ctx *fasthttp.RequestCtx) {
 		defer func() {
 			if v := recover(); v != nil {
-				log.Error("panic around a request", "error", guard.Caught("http", v))
+				m.Log.Error("panic around a request", "error", guard.Caught("http", v))
 				ctx.SetConnectionClose()
 				ctx.Error("", fasthttp.StatusInternalServerError)
 			}
@@ -98,10 +117,7 @@ func knownMethodsOnly(app *fiber.App, log *slog.Logger) {
 			handle(ctx)
 			return
 		}
-		c := app.AcquireCtx(ctx)
-		defer app.ReleaseCtx(c)
-		ctx.SetConnectionClose() // its body, if any, has not been read
-		_ = WriteError(c, log, fiber.ErrMethodNotAllowed)
+		refuse(ctx, fiber.ErrMethodNotAllowed, false)
 	}
 }
 

@@ -103,7 +103,7 @@ func routes(app *fiber.App) {
 	app.Get("/ip", func(c *fiber.Ctx) error { return c.SendString(ClientIP(c)) })
 	app.Get("/panic", func(*fiber.Ctx) error { panic("oops") })
 	app.Get("/secret", func(*fiber.Ctx) error { return errors.New("password is hunter2") })
-	app.Post("/echo", LimitBody(16), func(c *fiber.Ctx) error { return c.Send(c.Body()) })
+	app.Post("/echo", LimitBody(16), func(c *fiber.Ctx) error { return c.Send(Body(c)) })
 	app.Post("/ignore", func(c *fiber.Ctx) error { return c.SendString("ignored") })
 }
 

@@ -43,6 +43,7 @@ func (m *manners) introduce(c *fiber.Ctx) {
 		id = ident.NewRequest(c.Context().Time())
 	}
 	c.Set(HeaderRequestID, id)
+	m.guard(c)
 	c.SetUserContext(logging.WithRequestID(c.UserContext(), id))
 	if len(m.callers.proxies) > 0 {
 		c.Locals(callersKey{}, m.callers)
@@ -64,6 +65,7 @@ func (m *manners) answer(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	m.finish(c, navigates(c))
 	status := c.Response().StatusCode()
 	took := time.Since(c.Context().Time())
 	m.durations.of(c, status).Observe(took.Seconds())
@@ -71,7 +73,8 @@ func (m *manners) answer(c *fiber.Ctx) error {
 	return nil
 }
 
-// guarded turns a panic into an error.
+// guarded lets a request that the door takes on to its route, and turns a panic into
+// an error.
 func (m *manners) guarded(c *fiber.Ctx) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -83,6 +86,9 @@ func (m *manners) guarded(c *fiber.Ctx) (err error) {
 			}
 		}
 	}()
+	if err := m.door(c); err != nil {
+		return err
+	}
 	return c.Next()
 }
 
@@ -164,10 +170,10 @@ func methodOf(c *fiber.Ctx) string {
 }
 
 // routeOf returns the pattern of the route. What no route took ends at a middleware,
-// whose pattern is that of the home page.
+// whose pattern is that of the home page; the home page itself refuses nobody.
 func routeOf(c *fiber.Ctx, status int) string {
 	path := c.Route().Path
-	if path == "/" && (status == fiber.StatusNotFound || status == fiber.StatusMethodNotAllowed) {
+	if path == "/" && status >= fiber.StatusBadRequest && status < fiber.StatusInternalServerError {
 		return "none"
 	}
 	return path

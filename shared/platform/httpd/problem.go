@@ -93,6 +93,9 @@ func translate(err error) (*errs.Error, int) {
 		return routerError(router)
 	}
 	e := errs.From(err)
+	if e.Code == errEncoded.Code {
+		return e, http.StatusUnsupportedMediaType
+	}
 	return e, Status(e.Kind)
 }
 

@@ -1,0 +1,87 @@
+package queuegateway
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fairgate/fairgate/queue-gateway/internal/proxy"
+	"github.com/fairgate/fairgate/shared/platform/config"
+)
+
+// slowUpstream answers after a time that depends on the path.
+type slowUpstream func(path string) time.Duration
+
+func (s slowUpstream) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(s(r.URL.Path))
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"X-Request-Id": {"up"}}, Body: io.NopCloser(strings.NewReader("{}")), Request: r,
+	}, nil
+}
+
+// The breaker is tried with the settings as they are when nobody sets any, on a clock of
+// its own: a threshold that cannot be met guards nothing.
+func TestTheBreakerOpensByDefaultForWhatTroublesTheShop(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load[Config](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := func(d time.Duration) slowUpstream { return func(string) time.Duration { return d } }
+	only := func(path string, d time.Duration) slowUpstream {
+		return func(asked string) time.Duration {
+			if asked == path {
+				return d
+			}
+			return 20 * time.Millisecond
+		}
+	}
+	for name, c := range map[string]struct {
+		upstream slowUpstream
+		every    time.Duration // between two requests
+		paths    []string      // asked in turn
+		opens    bool
+	}{
+		"all answers take 6 s":                  {all(6 * time.Second), 24 * time.Millisecond, []string{"/v1/venues"}, true},
+		"all answers take 12 s":                 {all(12 * time.Second), 24 * time.Millisecond, []string{"/v1/venues"}, true},
+		"all answers take 6 s, in a quiet hour": {all(6 * time.Second), time.Second, []string{"/v1/venues"}, true},
+		"every other answer takes 6 s":          {only("/v1/venues", 6*time.Second), 24 * time.Millisecond, []string{"/v1/venues", "/v1/sales"}, true},
+		"all answers are quick":                 {all(time.Second), 24 * time.Millisecond, []string{"/v1/venues"}, false},
+		"log-ins take 15 s, the shop is quick":  {only("/v1/auth/login", 15*time.Second), 24 * time.Millisecond, []string{"/v1/auth/login", "/v1/auth/login", "/v1/auth/login", "/v1/sales"}, false},
+		"only log-ins, and they take 15 s":      {all(15 * time.Second), 24 * time.Millisecond, []string{"/v1/auth/login"}, false},
+		"sign-ups take 15 s":                    {all(15 * time.Second), 24 * time.Millisecond, []string{"/v1/auth/signup"}, false},
+		"confirmations wait 10 s":               {all(10 * time.Second), 24 * time.Millisecond, []string{"/v1/payments/confirm"}, false},
+		"slow sales hide behind no log-in":      {only("/v1/sales", 6*time.Second), 24 * time.Millisecond, []string{"/v1/auth/login", "/v1/auth/login", "/v1/auth/login", "/v1/sales"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				settings := upstreamSettings(cfg)
+				settings.Transport = c.upstream
+				p, err := proxy.New(settings, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+				if err != nil {
+					t.Fatal(err)
+				}
+				opened := false
+				var asking sync.WaitGroup
+				defer asking.Wait()
+				for i := 0; time.Duration(i)*c.every < 22*time.Second && !opened; i++ {
+					asking.Go(func() { _, _ = p.Get(context.Background(), c.paths[i%len(c.paths)]) })
+					time.Sleep(c.every)
+					opened = !p.Healthy()
+				}
+				if opened != c.opens {
+					t.Errorf("the breaker opened: %v, want %v", opened, c.opens)
+				}
+			})
+		})
+	}
+}

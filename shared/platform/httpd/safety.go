@@ -1,0 +1,85 @@
+package httpd
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+const (
+	headerPermissions = "Permissions-Policy"
+	headerOpener      = "Cross-Origin-Opener-Policy"
+
+	// A year, as RFC 6797 and the preload lists ask.
+	strictTransport = "max-age=31536000"
+	// Scanning tickets takes the camera, what is near takes the position.
+	permissions = "camera=(self), geolocation=(self), payment=(self), microphone=(), usb=(), midi=(), display-capture=()"
+	// The window of a payment provider may be a popup that still knows its opener.
+	openerPolicy = "same-origin-allow-popups"
+)
+
+// ErrorPage writes a refusal as a page of ours into c: the whole answer but its status.
+type ErrorPage func(c *fiber.Ctx, status int, code string) error
+
+// guard sets what every answer tells a browser, errors too.
+func (m *manners) guard(c *fiber.Ctx) {
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
+	if m.HSTS {
+		c.Set(fiber.HeaderStrictTransportSecurity, strictTransport)
+	}
+}
+
+// finish makes a problem a page for a browser that goes to an address, and adds what
+// pages tell it beside.
+func (m *manners) finish(c *fiber.Ctx, browser bool) {
+	answer := c.Response()
+	if m.ErrorPage != nil && answer.StatusCode() >= fiber.StatusBadRequest && !answer.IsBodyStream() &&
+		string(answer.Header.ContentType()) == ContentTypeProblem {
+		c.Append(fiber.HeaderVary, fiber.HeaderAccept)
+		if browser {
+			m.sendPage(c)
+		}
+	}
+	if bytes.HasPrefix(answer.Header.ContentType(), []byte(fiber.MIMETextHTML)) {
+		c.Set(headerPermissions, permissions)
+		c.Set(headerOpener, openerPolicy)
+	}
+}
+
+// sendPage writes the page in place of the problem, which stays if the page fails.
+func (m *manners) sendPage(c *fiber.Ctx) {
+	answer := c.Response()
+	status, problem := answer.StatusCode(), bytes.Clone(answer.Body())
+	var said struct {
+		Code string `json:"code"`
+	}
+	if err := json.Unmarshal(problem, &said); err != nil {
+		return
+	}
+	if err := m.ErrorPage(c, status, said.Code); err != nil {
+		m.Log.ErrorContext(c.UserContext(), "page of an error", "error", err)
+		answer.SetBodyRaw(problem)
+		answer.Header.SetContentType(ContentTypeProblem)
+	}
+	answer.SetStatusCode(status)
+}
+
+// navigates reports whether a browser goes to an address to show what is there: its
+// Accept names pages. Programs, and the fetches of pages, ask for JSON or anything.
+func navigates(c *fiber.Ctx) bool {
+	accepted := strings.ToLower(c.Get(fiber.HeaderAccept))
+	return strings.Contains(accepted, fiber.MIMETextHTML) && !strings.Contains(accepted, "json")
+}
+
+// mayNavigate stands in for navigates where the parser has failed and kept nothing but
+// the beginning of what it read, in its error: pages are read, and not below /v1.
+func mayNavigate(failure error) bool {
+	_, start, found := strings.Cut(failure.Error(), `contents: "`)
+	if method, address, ok := strings.Cut(start, " "); found && ok && isRead(method) {
+		return strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "/v1/") && !strings.HasPrefix(address, "/.well-known/")
+	}
+	return false
+}
