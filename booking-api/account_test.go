@@ -168,8 +168,7 @@ func TestManyAccountsForLoadRuns(t *testing.T) {
 
 func TestProductionHasNoDevelopmentRoutes(t *testing.T) {
 	t.Parallel()
-	own := "b3duLXNlY3JldC1vd24tc2VjcmV0LW93bi1zZWNyLTE="
-	w := newWorld(t, "ENV=production", "ACCESS_TOKEN_KEY="+own, "HOLD_KEY="+own, "TOSS_CLIENT_KEY=live_ck_x", "TOSS_WINDOW_URL=off")
+	w := newWorld(t, "ENV=production")
 	w.call("POST", "/v1/dev/accounts", map[string]any{"count": 1, "prefix": "x"}).is(404, "not_found")
 	w.call("POST", "/v1/dev/sales", map[string]any{"seats": 1}).is(404, "not_found")
 	w.call("GET", "/v1/venues", nil).is(200)

@@ -15,7 +15,7 @@ import (
 
 // Config is the settings of the booking API.
 type Config struct {
-	Env           config.Env    `env:"ENV" envDefault:"development"`           // development, test or production
+	Env           config.Env    `env:"ENV" envDefault:"production"`            // development, test or production
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`            // debug, info, warn or error
 	Addr          string        `env:"ADDR" envDefault:"127.0.0.1:8081"`       // where the gateway connects
 	AdminAddr     string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8083"` // health and metrics; keep it private
@@ -56,14 +56,6 @@ type Config struct {
 // windowOff turns the simulator's payment window off: an empty setting means its default.
 const windowOff = "off"
 
-var developmentValues = map[string]string{
-	"POSTGRES_URL":     "postgres://fairgate:fairgate@127.0.0.1:8032/fairgate?sslmode=disable",
-	"ACCESS_TOKEN_KEY": "ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtdG9rZW4ta2V5LTE=",
-	"HOLD_KEY":         "ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtaG9sZC1rZXktMDE=",
-	"TOSS_CLIENT_KEY":  "test_ck_fairgate",
-	"TOSS_WINDOW_URL":  "http://127.0.0.1:8090/pay",
-}
-
 // Validate returns every broken rule, joined.
 func (c *Config) Validate() error {
 	var faults []error
@@ -90,10 +82,12 @@ func (c *Config) Validate() error {
 	if _, err := httpd.ParseProxies(c.TrustedProxies); err != nil {
 		faults = append(faults, fmt.Errorf("TRUSTED_PROXIES: %w", err))
 	}
-	faults = append(faults, c.Env.RefuseDefaults(map[string]string{
-		"POSTGRES_URL": c.PostgresURL.Reveal(), "ACCESS_TOKEN_KEY": c.AccessTokenKey.Reveal(), "HOLD_KEY": c.HoldKey.Reveal(),
-		"TOSS_CLIENT_KEY": c.TossClientKey, "TOSS_WINDOW_URL": c.TossWindowURL,
-	}, developmentValues))
+	faults = append(faults, c.Env.Check(config.Own{
+		Keys:     map[string]string{"ACCESS_TOKEN_KEY": c.AccessTokenKey.Reveal(), "HOLD_KEY": c.HoldKey.Reveal()},
+		Words:    map[string]string{"TOSS_CLIENT_KEY": c.TossClientKey},
+		Backends: map[string]string{"POSTGRES_URL": c.PostgresURL.Reveal()},
+		Outside:  map[string]string{"TOSS_WINDOW_URL": c.paymentWindow()},
+	}))
 	return errors.Join(faults...)
 }
 

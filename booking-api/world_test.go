@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -51,12 +52,17 @@ func newWorld(t *testing.T, extra ...string) *world {
 	client, prefix := backendtest.Redis(t)
 	addr := backendtest.FreeAddr(t)
 	w.base = "http://" + addr
+	production := slices.Contains(extra, "ENV=production")
+	extra = slices.DeleteFunc(extra, func(line string) bool { return line == "ENV=production" })
 	cfg, err := config.Load[Config](append([]string{
 		"ENV=test", "ADDR=" + addr, "ADMIN_ADDR=" + backendtest.FreeAddr(t), "PUBLIC_URL=" + w.base, "SHUTDOWN_GRACE=5s",
 		"POSTGRES_URL=" + url, "REDIS_ADDRS=" + backendtest.RedisAddr(t), "REDIS_PREFIX=" + prefix, "QUEUE_JWKS_URL=" + keys.URL,
 	}, extra...))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if production { // whose settings are refused: the test's database has the development password
+		cfg.Env = config.Production
 	}
 	if w.service, err = New(context.Background(), cfg, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)

@@ -110,7 +110,7 @@ func TestBadInputIsRefusedWithItsCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := queue.NewPlaceTokens(decode(t, developmentKeys["PLACE_KEY"]), clock.NewManual(time.Now().Add(-queue.PlaceTokenTTL-time.Hour)))
+	old, err := queue.NewPlaceTokens(decode(t, g.cfg.PlaceKey.Reveal()), clock.NewManual(time.Now().Add(-queue.PlaceTokenTTL-time.Hour)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func newWorld(t *testing.T) *world {
 	if w.signer, err = jwks.NewSigner(make([]byte, 32)); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load[Config](nil)
+	cfg, err := config.Load[Config]([]string{"ENV=development"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 // Config is the settings of the worker.
 type Config struct {
-	Env           config.Env    `env:"ENV" envDefault:"development"`           // development, test or production
+	Env           config.Env    `env:"ENV" envDefault:"production"`            // development, test or production
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`            // debug, info, warn or error
 	AdminAddr     string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8084"` // health and metrics; keep it private
 	PProf         bool          `env:"PPROF" envDefault:"false"`               // profiles on the admin address
@@ -43,14 +43,6 @@ type Config struct {
 	TicketKey config.Secret `env:"TICKET_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtdGlja2V0LWtleTE="`
 }
 
-var developmentValues = map[string]string{
-	"POSTGRES_URL":    "postgres://fairgate:fairgate@127.0.0.1:8032/fairgate?sslmode=disable",
-	"RABBITMQ_URL":    "amqp://fairgate:fairgate@127.0.0.1:8072/",
-	"TOSS_BASE_URL":   "http://127.0.0.1:8090",
-	"TOSS_SECRET_KEY": "test_sk_fairgate",
-	"TICKET_KEY":      "ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtdGlja2V0LWtleTE=",
-}
-
 // fewestConns leaves some for the consumers beside the relays and the leader.
 const fewestConns = 6
 
@@ -75,10 +67,13 @@ func (c *Config) Validate() error {
 	if _, err := smtpmail.New(c.Mail); err != nil {
 		faults = append(faults, err)
 	}
-	faults = append(faults, c.Env.RefuseDefaults(map[string]string{
-		"POSTGRES_URL": c.PostgresURL.Reveal(), "RABBITMQ_URL": c.RabbitURL.Reveal(), "TOSS_BASE_URL": c.TossBaseURL,
-		"TOSS_SECRET_KEY": c.TossSecretKey.Reveal(), "TICKET_KEY": c.TicketKey.Reveal(),
-	}, developmentValues))
+	faults = append(faults, c.Env.Check(config.Own{
+		Keys:     map[string]string{"TICKET_KEY": c.TicketKey.Reveal()},
+		Words:    map[string]string{"TOSS_SECRET_KEY": c.TossSecretKey.Reveal()},
+		Backends: map[string]string{"POSTGRES_URL": c.PostgresURL.Reveal(), "RABBITMQ_URL": c.RabbitURL.Reveal()},
+		Outside:  map[string]string{"TOSS_BASE_URL": c.TossBaseURL, "SLACK_WEBHOOK_URL": c.SlackWebhookURL.Reveal()},
+		Relays:   map[string]string{"SMTP_ADDR": c.Mail.Addr},
+	}))
 	return errors.Join(faults...)
 }
 

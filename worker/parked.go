@@ -19,7 +19,7 @@ import (
 
 // ParkedConfig is the settings of the parked command.
 type ParkedConfig struct {
-	Env       config.Env    `env:"ENV" envDefault:"development"`
+	Env       config.Env    `env:"ENV" envDefault:"production"`
 	RabbitURL config.Secret `env:"RABBITMQ_URL" envDefault:"amqp://fairgate:fairgate@127.0.0.1:8072/"`
 }
 

@@ -14,7 +14,7 @@ import (
 type Env string
 
 // The environments. Only development and test accept the built-in keys, the
-// simulators and the seeded accounts.
+// simulators and the seeded accounts, and both have to be said: nothing is production.
 const (
 	Development Env = "development"
 	Test        Env = "test"
@@ -63,19 +63,4 @@ func faults(err error) string {
 		return strings.Join(lines, "\n")
 	}
 	return "  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
-}
-
-// RefuseDefaults returns an error for each named setting that still has its
-// development value while e is production.
-func (e Env) RefuseDefaults(current, development map[string]string) error {
-	if e != Production {
-		return nil
-	}
-	var errs []error
-	for name, value := range current {
-		if value == "" || value == development[name] {
-			errs = append(errs, fmt.Errorf("%s: set a value of your own in production", name))
-		}
-	}
-	return errors.Join(errs...)
 }
