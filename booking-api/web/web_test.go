@@ -185,3 +185,21 @@ func TestChosenShowtime(t *testing.T) {
 		t.Errorf("all past: %s, want last", got.ID)
 	}
 }
+
+// Every number in a text comes from the settings or the data. The names of months and
+// the rules for names and passwords, which the API checks, are the exceptions.
+func TestTextsNameNoNumbers(t *testing.T) {
+	t.Parallel()
+	numbered := regexp.MustCompile(`^(date\.month\.|signup\.rule|login\.fault\.(password|name)$)`)
+	s, err := newSite(Options{Source: fakeSource{}, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, language := range s.messages.Languages() {
+		for key, text := range s.messages.Texts(language) {
+			if strings.ContainsAny(text, "0123456789") && !numbered.MatchString(key) {
+				t.Errorf("%s %s: a number of its own: %q", language, key, text)
+			}
+		}
+	}
+}

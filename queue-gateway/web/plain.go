@@ -29,7 +29,7 @@ func (p *Pages) sendPlain(c *fiber.Ctx, source Source, language string, sale Sal
 		return err
 	}
 	view := plainView{
-		waitingView: waitingView{Language: language, Languages: p.messages.Languages(), Sale: sale, Style: p.style},
+		waitingView: waitingView{Language: language, Languages: p.messages.Languages(), Sale: sale, Style: p.style, Refresh: int(plainRefresh.Seconds())},
 		Place:       place,
 		Minutes:     [2]int{minutes(place.ETA[0]), minutes(place.ETA[1])},
 		CanJoin:     sale.Identity == "browser" && (place.State == "" || place.State == "left" || place.State == "finished"),

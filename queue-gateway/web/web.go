@@ -36,6 +36,7 @@ type Sale struct {
 
 	ClaimSeconds   int // of the line's settings; 0: the page does not speak of them
 	SessionSeconds int
+	GraceSeconds   int // how long one may be away and keep the place
 }
 
 // Place is where the caller stands, for the page without JavaScript.
@@ -165,18 +166,19 @@ type waitingView struct {
 	Data      template.JS
 	Style     template.CSS
 	Script    template.JS
+	Refresh   int // seconds between two loads of the page without JavaScript
 }
 
 func (p *Pages) build(language string, sale Sale) (*page.Document, error) {
 	data, err := json.Marshal(map[string]any{
 		"sale": sale.ID, "identity": sale.Identity, "language": language, "texts": p.messages.Texts(language, "js."),
-		"claim_seconds": sale.ClaimSeconds, "session_seconds": sale.SessionSeconds,
+		"claim_seconds": sale.ClaimSeconds, "session_seconds": sale.SessionSeconds, "grace_seconds": sale.GraceSeconds,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("waiting page: %w", err)
 	}
 	view := waitingView{
-		Language: language, Languages: p.messages.Languages(), Sale: sale,
+		Language: language, Languages: p.messages.Languages(), Sale: sale, Refresh: int(plainRefresh.Seconds()),
 		Data: template.JS(data), Style: p.style, Script: p.script, //nolint:gosec // our own files, and JSON with <, > and & escaped
 	}
 	if !sale.OpensAt.IsZero() {

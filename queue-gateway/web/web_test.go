@@ -246,3 +246,45 @@ func TestUnknownLine(t *testing.T) {
 		t.Error("an unknown line has a page")
 	}
 }
+
+// Every number in a text comes from the settings or the data, so none is written
+// into the catalogues.
+func TestTextsNameNoNumbers(t *testing.T) {
+	t.Parallel()
+	pages, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, language := range pages.messages.Languages() {
+		for key, text := range pages.messages.Texts(language) {
+			if strings.ContainsAny(text, "0123456789") {
+				t.Errorf("%s %s: a number of its own: %q", language, key, text)
+			}
+		}
+	}
+}
+
+// The title of a hidden tab is all that some fans see: no two states share one.
+func TestEachStateHasATitleOfItsOwn(t *testing.T) {
+	t.Parallel()
+	pages, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, language := range pages.messages.Languages() {
+		states := map[string]string{}
+		for key, text := range pages.messages.Texts(language, "js.") {
+			state, isHeadline := strings.CutSuffix(key, ".headline")
+			if !isHeadline {
+				continue
+			}
+			if strings.Contains(text, "{n}") { // then the eyebrow is the title
+				text = pages.messages.Text(language, state+".eyebrow")
+			}
+			if other, twice := states[text]; twice {
+				t.Errorf("%s: %s and %s have the title %q", language, state, other, text)
+			}
+			states[text] = state
+		}
+	}
+}

@@ -44,7 +44,7 @@ func TestMailSaysWhatMatters(t *testing.T) {
 		{notify.BookingExpired, "en", "Booking expired: 밤의 <노래> & 춤", []string{"expired"}},
 		{notify.PaymentRefunded, "ko", "[환불 완료] 밤의 <노래> & 춤", []string{"환불 금액", "320,000원"}},
 		{notify.PaymentRefunded, "en", "Refunded: 밤의 <노래> & 춤", []string{"₩320,000"}},
-		{notify.BookingConfirmed, "", "[예매 완료] 밤의 <노래> & 춤", []string{"티켓 보기"}},
+		{notify.BookingConfirmed, "", "[예매 완료] 밤의 <노래> & 춤", []string{"예매 내역 보기"}},
 	}
 	for _, c := range cases {
 		t.Run(string(c.template)+"/"+c.locale, func(t *testing.T) {

@@ -50,7 +50,7 @@ func korean() phrases {
 		time:   koreanTime,
 		won:    func(k money.KRW) string { return k.String() + "원" },
 		templates: map[Template]wording{
-			BookingConfirmed: {"[예매 완료] %s", "예매가 확정되었습니다. 공연 당일 모바일 티켓을 보여 주세요.", "티켓 보기", toneGood},
+			BookingConfirmed: {"[예매 완료] %s", "예매가 확정되었습니다. 좌석과 티켓 번호는 내 예매에서 보실 수 있습니다.", "예매 내역 보기", toneGood},
 			BookingCancelled: {"[예매 취소] %s", "예매가 취소되었습니다. 결제하신 금액이 있으면 결제 수단으로 환불됩니다.", "예매 내역 보기", toneCalm},
 			BookingExpired:   {"[예매 만료] %s", "결제 시간이 지나 예매가 만료되었습니다. 좌석은 다시 판매됩니다.", "예매 내역 보기", tonePlain},
 			PaymentRefunded:  {"[환불 완료] %s", "결제가 늦게 도착하여 예매를 확정하지 못했습니다. 결제하신 금액은 결제 수단으로 환불되었습니다.", "예매 내역 보기", toneCalm},
@@ -67,7 +67,7 @@ func english() phrases {
 		time:   func(t time.Time) string { return seoul(t).Format("Mon, 2 Jan 2006, 15:04 (MST)") },
 		won:    func(k money.KRW) string { return "₩" + k.String() },
 		templates: map[Template]wording{
-			BookingConfirmed: {"Booking confirmed: %s", "Your booking is confirmed. Show your mobile ticket at the door.", "Show my tickets", toneGood},
+			BookingConfirmed: {"Booking confirmed: %s", "Your booking is confirmed. Your seats and ticket numbers are under My bookings.", "My bookings", toneGood},
 			BookingCancelled: {"Booking cancelled: %s", "Your booking is cancelled. Anything you paid goes back the way it came.", "My bookings", toneCalm},
 			PaymentRefunded:  {"Refunded: %s", "Your payment arrived too late to keep the booking. It has gone back the way it came.", "My bookings", toneCalm},
 			BookingExpired:   {"Booking expired: %s", "The time to pay has passed and the booking has expired. Its seats are on sale again.", "My bookings", tonePlain},

@@ -29,6 +29,8 @@ function order(a, b) {
 /** @param {any} booking */
 function row(booking) {
   const item = made("li", "", "row booking");
+  item.id = booking.id;
+  item.tabIndex = -1;
   item.dataset.booking = booking.id;
   const facts = made("div", "", "facts");
   const seats = made("ul", "", "seats");
@@ -117,8 +119,29 @@ async function load() {
   await showHolds();
   element("none").hidden = bookings.size > 0 || element("holds").childElementCount > 0;
   show();
+  goToNamed();
   complete(answer.body.items);
   watch();
+}
+
+// The booking that the address names, as links in mails do, until it has been shown.
+let named = location.hash.slice(1);
+
+/** Shows the booking that the address names; an older one is asked for. */
+async function goToNamed() {
+  const id = named;
+  named = "";
+  if (!id) return;
+  if (!bookings.has(id)) {
+    const answer = await call("GET", `/v1/bookings/${encodeURIComponent(id)}`);
+    if (answer.status !== 200) return;
+    keep([answer.body]);
+    element("none").hidden = true;
+    show();
+    complete([answer.body]);
+  }
+  element(id).scrollIntoView({ block: "center" });
+  focusOn(id);
 }
 
 /** Says that nothing came, and offers to ask again; it also asks by itself. @param {import("./session.js").Answer} answer */
@@ -234,3 +257,7 @@ element("cancel").addEventListener("close", () => {
 setInterval(endHolds, 1000);
 onReturn(() => { if (!element("cancel").open) { showHolds(); watch(0); } });
 load();
+addEventListener("hashchange", () => {
+  named = location.hash.slice(1);
+  goToNamed();
+});

@@ -46,6 +46,8 @@ export async function startLine(pages) {
     if (world.streamStatus !== 200) return response.writeHead(world.streamStatus).end();
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
     response.write("retry: 100\n\n");
+    const { state, ahead, eta_seconds, claim_before } = world.place;
+    response.write(`event: place\ndata: ${JSON.stringify({ state, ahead, eta_seconds, claim_before })}\n\n`);
     streams.add(response);
     response.on("close", () => streams.delete(response));
   }

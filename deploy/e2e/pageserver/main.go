@@ -53,7 +53,7 @@ func (line) Sale(_ context.Context, id string) (web.Sale, error) {
 	}
 	sale := web.Sale{
 		ID: id, Title: "한여름 밤의 콘서트", Venue: "KSPO DOME", Colour: "#5a4a86", Identity: "browser",
-		OpensAt: time.Now().Add(12 * time.Minute).Truncate(time.Hour), ClaimSeconds: 60, SessionSeconds: 300,
+		OpensAt: time.Now().Add(12 * time.Minute).Truncate(time.Hour), ClaimSeconds: 60, SessionSeconds: 300, GraceSeconds: 600,
 	}
 	if id == "account" {
 		sale.Identity = "account"

@@ -101,7 +101,7 @@ func (s pageSource) Sale(_ context.Context, id string) (web.Sale, error) {
 	}
 	sale := s.salesNamed.get(id)
 	sale.Identity = string(policy.Identity)
-	sale.ClaimSeconds, sale.SessionSeconds = policy.ClaimSeconds, policy.SessionSeconds
+	sale.ClaimSeconds, sale.SessionSeconds, sale.GraceSeconds = policy.ClaimSeconds, policy.SessionSeconds, policy.GraceSeconds
 	if policy.OpensAt != nil {
 		sale.OpensAt = *policy.OpensAt
 	}

@@ -86,7 +86,7 @@ export function waitText(say, eta, short = false) {
   const low = Math.max(1, Math.round(eta.p50 / 60));
   const high = Math.max(low, Math.ceil(eta.p90 / 60));
   if (short) return say("js.eta.short", { n: high });
-  if (eta.p90 <= 60) return say("js.eta.soon");
+  if (eta.p90 <= 60) return say("js.eta.soon", { n: 1 });
   if (high > 90) return say("js.eta.hours", { n: (low / 60).toFixed(1), m: (high / 60).toFixed(1) });
   return low === high ? say("js.eta.one", { n: low }) : say("js.eta.range", { n: low, m: high });
 }

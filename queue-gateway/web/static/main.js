@@ -24,7 +24,7 @@ let unanswered = false; // the last failure was no answer at all
 let updatedAt = 0;
 let canRestore = true;
 let screenNow = "";
-/** @type {{id: string, first: number, best: number}} */
+/** @type {{id: string, first: number, best: number, lapsed?: boolean}} */
 let memory = tabStore.get(memoryKey) ?? { id: "", first: 0, best: 0 };
 // The place is in a cookie: one that is given twice and never comes back was refused.
 let joinsUnseen = 0;
@@ -35,7 +35,7 @@ function draw() {
   const before = screenNow;
   screenNow = screenOf(model);
   show(screenNow, model, {
-    say, language: data.language, claimSeconds: data.claim_seconds, sessionSeconds: data.session_seconds,
+    say, language: data.language, claimSeconds: data.claim_seconds, sessionSeconds: data.session_seconds, graceSeconds: data.grace_seconds,
     memory, now, updatedAt, requestId: "", canRestore,
   });
   if (model.place?.ahead) tabStore.set(memoryKey, memory);
@@ -88,7 +88,7 @@ function setLine(line) {
 function setPlace(place) {
   if (place.id && place.id !== memory.id) memory = { id: place.id, first: 0, best: 0 };
   if (place.state !== "expired") canRestore = true;
-  else if (place.reason === "abandoned") canRestore = false;
+  else if (place.reason === "abandoned" || memory.lapsed) canRestore = false; // an old place is given back once
   // An event leaves out what does not hold now: nothing of an earlier state stays.
   model.place = { ...place, id: place.id ?? model.place?.id, poll_after_ms: place.poll_after_ms ?? model.place?.poll_after_ms };
 }
@@ -254,6 +254,7 @@ async function restore() {
   const answer = await call("POST", `${base}/places/me/entry`, { auth: "if known", body: {} });
   if (answer.status === 200) return location.assign(seatsAddress());
   if (answer.status === 410) canRestore = false;
+  if (answer.status === 409) memory.lapsed = true;
   await poll();
 }
 

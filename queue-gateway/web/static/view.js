@@ -1,11 +1,11 @@
 // Puts a screen on the page: texts, numbers, ring, bar, buttons, announcements.
-import { clockText, dateTime, dayTime, grouped } from "./format.js";
+import { clockText, dateTime, dayTime, durationText, grouped } from "./format.js";
 import { progress, waitText } from "./line.js";
 
 /**
  * @typedef {import("./line.js").Model} Model
  * @typedef {(key: string, values?: Record<string, string | number>) => string} Say
- * @typedef {{say: Say, language: string, claimSeconds: number, sessionSeconds: number, memory: {first: number, best: number},
+ * @typedef {{say: Say, language: string, claimSeconds: number, sessionSeconds: number, graceSeconds: number, memory: {first: number, best: number},
  *   now: () => number, updatedAt: number, requestId: string, canRestore: boolean}} Surroundings
  */
 
@@ -57,7 +57,10 @@ function headlineOf(screen, model, around) {
   if (screen === "countdown" && model.opensAt) {
     return { text: around.say("js.countdown.headline"), number: clockText(model.opensAt - around.now()), count: null };
   }
-  const text = around.say(screen === "nearly" && count === 0 ? "js.nearly.next" : `js.${screen}.headline`);
+  let key = `js.${screen}.headline`;
+  if (screen === "nearly" && count === 0) key = "js.nearly.next";
+  if (screen === "lapsed" && !around.canRestore) key = "js.lapsed.gone";
+  const text = around.say(key);
   if (count === null || !text.includes("{n}")) return { text: text.replace("{n}", "").trim(), number: "", count: null };
   return { text, number: grouped(count), count };
 }
@@ -164,11 +167,12 @@ function showRing(screen, model, around, changed) {
 function showNotes(screen, model, around) {
   const { say } = around;
   const notes = [];
+  const time = (/** @type {number} */ seconds) => durationText(around.language, seconds);
   if (["waiting", "nearly", "lobby", "paused", "offline"].includes(screen)) {
-    if (around.claimSeconds) notes.push(say("js.note.turn", { n: Math.round(around.claimSeconds), m: Math.round(around.sessionSeconds / 60) }));
-    notes.push(say("js.note.away"));
+    if (around.claimSeconds) notes.push(say("js.note.turn", { n: time(around.claimSeconds), m: time(around.sessionSeconds) }));
+    if (around.graceSeconds) notes.push(say("js.note.away", { n: time(around.graceSeconds) }));
   }
-  if (screen === "offered" && around.sessionSeconds) notes.push(say("js.note.session", { m: Math.round(around.sessionSeconds / 60) }));
+  if (screen === "offered" && around.sessionSeconds) notes.push(say("js.note.session", { m: time(around.sessionSeconds) }));
   const list = element("notes");
   list.replaceChildren(...notes.map((note) => {
     const item = document.createElement("li");

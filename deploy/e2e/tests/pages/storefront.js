@@ -295,8 +295,9 @@ function looks(kind) {
       "GET /v1/bookings/bkg-1": () => [200, mine()],
       "POST /v1/bookings/bkg-1/cancel": () => { cancelled = true; return [202, mine()]; },
     });
-    await page.goto(`${pages}/me/bookings`);
+    await page.goto(`${pages}/me/bookings#bkg-2`);
     await page.locator("#bookings .row").nth(1).waitFor();
+    await page.locator("#bkg-2 h2:focus").waitFor(); // as a mail's link names it
     await check(page, faults, `store-bookings-${suffix}`);
     await page.locator("#bookings .row .plainly").first().click();
     assert.match(await page.locator("#cancel-refund").innerText(), /380,000/);

@@ -35,6 +35,19 @@ export function clockText(ms) {
 }
 
 /**
+ * A time in words, e.g. "1 minute 30 seconds".
+ * @param {string} language
+ * @param {number} seconds
+ */
+export function durationText(language, seconds) {
+  const whole = Math.round(seconds);
+  /** @type {[number, string][]} */
+  const parts = [[Math.floor(whole / 3600), "hour"], [Math.floor(whole / 60) % 60, "minute"], [whole % 60, "second"]];
+  return parts.filter(([n]) => n > 0)
+    .map(([n, unit]) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(n)).join(" ");
+}
+
+/**
  * The time of day here, e.g. 20:03:11.
  * @param {number} at
  */
