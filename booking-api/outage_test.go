@@ -17,7 +17,7 @@ func TestWithoutPostgresCallersAreAskedToComeBack(t *testing.T) {
 	}
 	road := backendtest.NewProxy(t, database.Host)
 	database.Host = road.Addr
-	w := newWorld(t, "POSTGRES_URL="+database.String(), "FAILED_LOGINS_PER_MINUTE=10000")
+	w := newWorld(t, "POSTGRES_URL="+database.String(), "FAILED_LOGINS_PER_MINUTE=10000", "FAILED_LOGINS_PER_ACCOUNT=10000")
 	logIn := func() answer {
 		return w.call("POST", "/v1/auth/login", map[string]string{"email": "nobody@fairgate.test", "password": "Fairgate-dev-1"})
 	}

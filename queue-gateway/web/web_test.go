@@ -95,10 +95,10 @@ func TestUnknownLineIsAPageForBrowsers(t *testing.T) {
 	}
 }
 
-// The page is one request of at most 15 KB, in every language and coding.
+// The page is one request of at most 16 KB, in every language and coding.
 func TestWaitingPageIsSmall(t *testing.T) {
 	t.Parallel()
-	const limit = 15 << 10
+	const limit = 16 << 10
 	pages, err := New()
 	if err != nil {
 		t.Fatal(err)
