@@ -54,8 +54,8 @@ func TestWaitingPage(t *testing.T) {
 		}
 	}
 	a := call(t, "GET", "/q/"+s.id, header("Accept-Encoding", "gzip")).is(200)
-	if a.header.Get("Content-Encoding") != "gzip" || len(a.raw) > 15<<10 {
-		t.Fatalf("the page is %d bytes, Content-Encoding %q; at most 15 KB compressed", len(a.raw), a.header.Get("Content-Encoding"))
+	if a.header.Get("Content-Encoding") != "gzip" || len(a.raw) > 16<<10 {
+		t.Fatalf("the page is %d bytes, Content-Encoding %q; at most 16 KB compressed", len(a.raw), a.header.Get("Content-Encoding"))
 	}
 	reader, err := gzip.NewReader(bytes.NewReader(a.raw))
 	if err != nil {

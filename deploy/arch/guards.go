@@ -253,6 +253,7 @@ func openGuards() map[string]string {
 		"shared/booking/bookingprom/store.go countPayment":   "counts outcomes; the error goes on to the caller",
 		"shared/catalogue/kopis/schedule.go clocks":          "a time that cannot be read is none of the imported schedule",
 		"shared/platform/audit/log.go Finish":                "goes round again until its context ends",
+		"shared/platform/config/production.go decodedKey":    "tries each form of base64; a key in none of them is compared as it is written",
 		"shared/platform/rabbit/publish.go markReturned":     "a return of nobody's message marks none",
 		"shared/queue/queueredis/front.go Run":               "the list of lines is read again a second later",
 	}

@@ -317,6 +317,11 @@ func (oneShow) Sale(_ context.Context, id string) (catalogue.Sale, error) {
 	return catalogue.Sale{ID: id, PerformanceID: "PF1", MaxSeatsPerAccount: 4}, nil
 }
 
+func (s oneShow) SalesWithHolds(ctx context.Context) ([]catalogue.Sale, error) {
+	sale, err := s.Sale(ctx, "sale-1")
+	return []catalogue.Sale{sale}, err
+}
+
 func (oneShow) Performance(_ context.Context, id string) (catalogue.Performance, error) {
 	return catalogue.Performance{ID: id, Title: "겨울 나그네", VenueName: "예술의전당"}, nil
 }
