@@ -192,8 +192,8 @@ func TestBadInputIsRefusedWithItsCode(t *testing.T) {
 		{"patch an old version", "PATCH", adminPath, `{"capacity":7,"version":0}`, []string{"Authorization", admin}, 409, "version_conflict"},
 		{"patch nowhere", "PATCH", "/v1/admin/queues/nowhere", `{"capacity":7}`, []string{"Authorization", admin}, 404, "sale_not_found"},
 		{"an unknown verb", "POST", adminPath + "/explode", "", []string{"Authorization", admin}, 404, "not_found"},
-		{"a verb", "POST", adminPath + "/drain", "", []string{"Authorization", admin}, 200, "<nil>"},
-		{"a verb that cannot be", "POST", adminPath + "/pause", "", []string{"Authorization", admin}, 409, "verb_not_allowed"},
+		{"a verb", "POST", "/v1/admin/queues/other-sale/drain", "", []string{"Authorization", admin}, 200, "<nil>"},
+		{"a verb that cannot be", "POST", "/v1/admin/queues/other-sale/pause", "", []string{"Authorization", admin}, 409, "verb_not_allowed"},
 		{"a bad cursor", "GET", "/v1/admin/queues?cursor=%00", "", []string{"Authorization", admin}, 400, "bad_cursor"},
 	} {
 		a := g.call(c.method, c.path, c.body, c.header...)

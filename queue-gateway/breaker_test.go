@@ -31,7 +31,7 @@ func (s slowUpstream) RoundTrip(r *http.Request) (*http.Response, error) {
 // its own: a threshold that cannot be met guards nothing.
 func TestTheBreakerOpensByDefaultForWhatTroublesTheShop(t *testing.T) {
 	t.Parallel()
-	cfg, err := config.Load[Config](nil)
+	cfg, err := config.Load[Config]([]string{"ENV=development"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -178,7 +178,7 @@ func TestGrafanaFindsDataSourceAndDashboards(t *testing.T) {
 }
 
 // nameScheme is fairgate_<noun>_<thing>_<unit>.
-var nameScheme = regexp.MustCompile(`^fairgate_(audit|http|queue|upstream|booking|provider|message|outbox|notify|job|process|redis|postgres)(_[a-z]+)+$`)
+var nameScheme = regexp.MustCompile(`^fairgate_(audit|catalogue|http|queue|upstream|booking|provider|message|outbox|notify|job|process|redis|postgres)(_[a-z]+)+$`)
 
 // units are the last words that a name may have.
 func units() []string {

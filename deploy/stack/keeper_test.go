@@ -17,8 +17,9 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("STACK_TEST_KEEP") != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		defer stop()
-		if err := Keep(ctx, os.Args[len(os.Args)-1], os.Stdout); err != nil {
+		err := Keep(ctx, os.Args[len(os.Args)-1], os.Stdout)
+		stop()
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

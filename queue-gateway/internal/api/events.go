@@ -115,7 +115,7 @@ func (s *stream) look(e *httpd.Events, now time.Time) (wrote bool, err error) {
 	place, err := s.api.Lines.Place(ctx, s.ref)
 	beat := beatOf(place)
 	if errors.Is(err, queue.ErrUnavailable) { // nothing new can be told; the fan loses nothing
-		beat, err = offeredBeat, nil
+		beat = offeredBeat
 	} else if err != nil {
 		return false, io.EOF // the place is no more; the page finds out why
 	} else if wrote, err = s.composePlace(e, place, now, beat); err != nil {

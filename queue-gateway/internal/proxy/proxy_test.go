@@ -332,7 +332,7 @@ func TestADeadUpstreamIsAClean503AndItsReturnIsNoticed(t *testing.T) {
 	if p.Healthy() {
 		t.Fatal("the breaker is still closed")
 	}
-	go p.Watch(ctx)
+	go func() { _ = p.Watch(ctx) }()
 	listener, err = net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -353,7 +353,7 @@ func TestAnUpstreamThatDiesUnseenIsNoticed(t *testing.T) {
 	server.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go p.Watch(ctx)
+	go func() { _ = p.Watch(ctx) }()
 	eventually(t, "the breaker opens without any caller", func() bool { return !p.Healthy() })
 }
 

@@ -355,7 +355,7 @@ func TestHelpersRelayWhatTheScoutCannot(t *testing.T) {
 		envelopes[i] = envelope(fmt.Sprint("evt-", i), typ)
 	}
 	insert(t, pool, envelopes...)
-	stop := start(t, func(ctx context.Context) { relay.assist(ctx) })
+	stop := start(t, func(ctx context.Context) { _ = relay.assist(ctx) })
 	nudge(relay.help)
 	eventually(t, "helpers publish all", func() bool { return waiting(t, pool) == 0 })
 	if n := sent.duplicates(); n != 0 {
@@ -363,6 +363,6 @@ func TestHelpersRelayWhatTheScoutCannot(t *testing.T) {
 	}
 	stop()
 	insert(t, pool, envelopes...)
-	start(t, func(ctx context.Context) { relay.scout(ctx) })
+	start(t, func(ctx context.Context) { _ = relay.scout(ctx) })
 	eventually(t, "the scout calls", func() bool { return len(relay.help) == 1 })
 }
