@@ -142,7 +142,7 @@ func routerCode(t *testing.T, status int) string {
 	t.Helper()
 	app := httpd.New(httpd.Options{Name: "test", Log: slog.New(slog.DiscardHandler)})
 	app.Get("/", func(*fiber.Ctx) error { return fiber.NewError(status) })
-	request, err := http.NewRequest(http.MethodGet, "/", nil)
+	request, err := http.NewRequest(http.MethodGet, "http://fairgate.test/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
