@@ -47,7 +47,7 @@ func checkHead(request *fasthttp.Request) error {
 		return err
 	case seen.codings > 0 && seen.lengths > 0 || seen.codings > 1 || seen.lengths > 1:
 		return errUnreadable.WithMessage("The request says in two ways where its body ends.")
-	case seen.codings == 1 && header.ContentLength() != -1:
+	case seen.codings == 1 && !seen.chunked:
 		return errUnreadable.WithMessage("The Transfer-Encoding is not chunked.")
 	case seen.codings > 0 && !header.IsHTTP11():
 		return errUnreadable.WithMessage("HTTP/1.0 knows no Transfer-Encoding.")
@@ -61,7 +61,10 @@ func checkHead(request *fasthttp.Request) error {
 }
 
 // headLines counts the lines that decide where a request ends and whom it is for.
-type headLines struct{ lengths, codings, hosts int }
+type headLines struct {
+	lengths, codings, hosts int
+	chunked                 bool // the last Transfer-Encoding
+}
 
 // checkLines refuses lines that do not end in CRLF, that are continued (obs-fold), and
 // names with spaces; other characters the parser has refused.
@@ -80,17 +83,18 @@ func checkLines(raw []byte) (seen headLines, err error) {
 		if colon < 1 || bytes.IndexByte(line[:colon], ' ') >= 0 || line[0] == '\t' {
 			return seen, errUnreadable.WithMessage("The name of a header must be a token.")
 		}
-		seen.count(line[:colon])
+		seen.count(line[:colon], line[colon+1:])
 	}
 	return seen, nil
 }
 
-func (h *headLines) count(name []byte) {
+func (h *headLines) count(name, value []byte) {
 	switch {
 	case bytes.EqualFold(name, []byte("Content-Length")):
 		h.lengths++
 	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 		h.codings++
+		h.chunked = bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked"))
 	case bytes.EqualFold(name, []byte("Host")):
 		h.hosts++
 	}
