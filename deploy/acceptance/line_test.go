@@ -226,7 +226,9 @@ func TestWithoutJavaScript(t *testing.T) {
 	}
 	call(t, "POST", "/q/"+s.id+"/join").problem(403, "forbidden")
 	page := call(t, "GET", to, cookie("place_"+s.id, token)).is(200)
-	if page.header.Get("Refresh") == "" && !strings.Contains(string(page.raw), `http-equiv="refresh"`) {
+	// A fan whose turn has come by now is shown the form that claims it, and nothing moves under it.
+	turn := strings.Contains(string(page.raw), "/q/"+s.id+"/enter\"><button class=\"button go\"")
+	if page.header.Get("Refresh") == "" && !turn {
 		t.Error("the page of a fan without JavaScript does not refresh")
 	}
 }
