@@ -93,8 +93,7 @@ func (a *api) holdRoutes(app *fiber.App) {
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "list-my-holds", Method: http.MethodGet, Path: "/v1/me/holds", Tags: []string{"seats"},
 		Summary: "My live holds", Description: "What I hold now, the hold that lapses first at the head: without what was released, has lapsed or was booked.",
-		Errors: []int{503},
-	}}, a.myHolds)
+	}, fails: []*errs.Error{catalogue.ErrShowtimeNotFound}}, a.myHolds)
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "get-hold", Method: http.MethodGet, Path: "/v1/holds/{id}", Tags: []string{"seats"},
 		Summary: "A hold of mine", Description: "Others get 404; 410 `hold_expired` once it has lapsed.",
