@@ -105,6 +105,7 @@ func (w *world) verifyAccessToken(token, accountID string) {
 	w.t.Helper()
 	var set jwks.Set
 	keys := w.call("GET", "/.well-known/jwks.json", nil).is(200)
+	w.call("GET", "/.well-known/jwks.json", nil, "If-None-Match", keys.header.Get("ETag")).is(304)
 	if err := json.Unmarshal([]byte(keys.text), &set); err != nil {
 		w.t.Fatal(err)
 	}

@@ -40,6 +40,9 @@ type Config struct {
 
 	MaxStreams     int `env:"MAX_STREAMS" envDefault:"20000"`     // open at once in this process; more fans poll
 	JoinsPerMinute int `env:"JOINS_PER_MINUTE" envDefault:"6000"` // from one address; carriers put many fans behind one
+	// BrowsersPerMinute is how many browsers not seen before may join from one network,
+	// an IPv4 address or an IPv6 /64: in lines with identity "browser" each is a place.
+	BrowsersPerMinute int `env:"BROWSERS_PER_MINUTE" envDefault:"120"`
 }
 
 // Validate returns every broken rule, joined.
@@ -60,6 +63,7 @@ func (c *Config) Validate() error {
 	check(c.DrainDelay >= 0, "DRAIN_DELAY: must not be negative")
 	check(c.MaxStreams >= 0, "MAX_STREAMS: must not be negative")
 	check(c.JoinsPerMinute > 0, "JOINS_PER_MINUTE: must be more than 0")
+	check(c.BrowsersPerMinute > 0, "BROWSERS_PER_MINUTE: must be more than 0")
 	faults = append(faults, c.Tracing.Validate())
 	if _, err := httpd.ParseProxies(c.TrustedProxies); err != nil {
 		faults = append(faults, fmt.Errorf("TRUSTED_PROXIES: %w", err))

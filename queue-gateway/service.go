@@ -39,8 +39,8 @@ const (
 	// closes the connection on a larger one, which looks like an outage from here.
 	proxiedBodyLimit = 1 << 20
 	keysPath         = "/.well-known/jwks.json"
-	// headLimit is in bytes: the cookies of fifty lines at once, and less than the
-	// booking API reads, for what is added on the way.
+	// headLimit is in bytes: the places of fifty lines and ten passes at once, with the
+	// longest names of sales; and less than the booking API reads, for what is added on the way.
 	headLimit    = 32 << 10
 	writeTimeout = 30 * time.Second // of whole answers; streams set their own
 )
@@ -118,7 +118,7 @@ func (s *Service) wireRoutes() error {
 		Tokens: tokens, Passes: queue.NewPassMinter(signer, system), PassKeys: signer.Public(),
 		Accounts: jwks.NewRemote(cfg.BookingAPIURL+keysPath, nil), Revoked: s.revoked.Has,
 		Pages: pages, Proxy: s.proxy, Streams: s.streams, Ready: s.ready,
-		PublicURL: cfg.PublicURL, JoinsPerMinute: cfg.JoinsPerMinute, Clock: system, Log: s.log,
+		PublicURL: cfg.PublicURL, JoinsPerMinute: cfg.JoinsPerMinute, BrowsersPerMinute: cfg.BrowsersPerMinute, Clock: system, Log: s.log,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -81,19 +82,47 @@ func PortsFrom(base int) Ports {
 
 const portSpan = 100 // ports a stack may use above its base
 
-// ParsePortBase reads a port base and checks that all ports above it exist.
+// ParsePortBase reads a port base and checks that all ports above it exist, and that
+// browsers open those with pages.
 func ParsePortBase(text string) (int, error) {
 	base, err := strconv.Atoi(text)
 	if err != nil || base < 1024 || base+portSpan > 65536 {
 		return 0, fmt.Errorf("PORT_BASE=%q: give a number from 1024 to %d", text, 65536-portSpan)
 	}
+	if port, refused := PortsFrom(base).refused(); refused {
+		return 0, fmt.Errorf("PORT_BASE=%q: port %d would have pages, and browsers refuse to open it (ERR_UNSAFE_PORT); give another number, such as %d",
+			text, port, base+portSpan)
+	}
 	return base, nil
+}
+
+// refused returns a port with pages that browsers do not open: those of the bad ports
+// of https://fetch.spec.whatwg.org/#port-blocking that a stack could have.
+func (p Ports) refused() (port int, found bool) {
+	bad := []int{1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080}
+	for _, port := range p.withPages() {
+		if slices.Contains(bad, port) {
+			return port, true
+		}
+	}
+	return 0, false
+}
+
+func (p Ports) withPages() []int {
+	pages := []int{p.Gateway, p.API, p.Toss, p.Catcher, p.RabbitMQUI, p.Prometheus, p.Alertmanager, p.Grafana, p.BalancerStats}
+	for _, of := range p.Instances {
+		pages = append(pages, of.Gateway, of.API)
+	}
+	return pages
 }
 
 // FreePortBase returns the first base at or above start, in steps of 200, under
 // which none of a stack's ports is taken.
 func FreePortBase(start int) (int, error) {
 	for base := start; base+portSpan < 32768; base += 2 * portSpan {
+		if _, refused := PortsFrom(base).refused(); refused {
+			continue
+		}
 		if len(PortsFrom(base).taken()) == 0 {
 			return base, nil
 		}

@@ -101,13 +101,14 @@ func migrator() service {
 // who sets one of them in the environment wins.
 func defaults(p Ports) map[string]string {
 	return map[string]string{
-		"PUBLIC_URL":        httpURL(p.Gateway, ""),
-		"BOOKING_API_URL":   httpURL(p.API, ""),
-		"QUEUE_JWKS_URL":    httpURL(p.Gateway, "/.well-known/jwks.json"),
-		"TOSS_BASE_URL":     httpURL(p.Toss, ""),
-		"TOSS_WINDOW_URL":   httpURL(p.Toss, "/pay"),
-		"SMTP_ADDR":         address(p.SMTP),
-		"SLACK_WEBHOOK_URL": httpURL(p.Catcher, "/slack"),
-		"JOINS_PER_MINUTE":  "1000000", // a load run's fans all come from this machine
+		"PUBLIC_URL":          httpURL(p.Gateway, ""),
+		"BOOKING_API_URL":     httpURL(p.API, ""),
+		"QUEUE_JWKS_URL":      httpURL(p.Gateway, "/.well-known/jwks.json"),
+		"TOSS_BASE_URL":       httpURL(p.Toss, ""),
+		"TOSS_WINDOW_URL":     httpURL(p.Toss, "/pay"),
+		"SMTP_ADDR":           address(p.SMTP),
+		"SLACK_WEBHOOK_URL":   httpURL(p.Catcher, "/slack"),
+		"JOINS_PER_MINUTE":    "1000000", // a load run's fans all come from this machine
+		"BROWSERS_PER_MINUTE": "1000000",
 	}
 }

@@ -5,6 +5,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -127,7 +128,11 @@ const BodyLimit = 1 << 20
 
 func (a *api) keys(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "public, max-age=300")
-	return c.JSON(a.Signer.Public())
+	keys, err := json.Marshal(a.Signer.Public())
+	if err != nil {
+		return err
+	}
+	return httpd.SendTagged(c, keys, httpd.TagOf(keys))
 }
 
 func document() huma.Config {

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
 	"strconv"
 
@@ -21,8 +19,7 @@ func (a *api) tag(ctx huma.Context, next func(huma.Context)) {
 	if response.StatusCode() != http.StatusOK {
 		return
 	}
-	sum := sha256.Sum256(response.Body())
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	tag := httpd.TagOf(response.Body())
 	c.Set(fiber.HeaderETag, tag)
 	if httpd.MatchesTag(c.Get(fiber.HeaderIfNoneMatch), tag) {
 		response.ResetBody()

@@ -88,8 +88,10 @@ type Config struct {
 	Ready          []httpd.Check
 	PublicURL      string
 	JoinsPerMinute int // from one address
-	Clock          clock.Clock
-	Log            *slog.Logger
+	// BrowsersPerMinute is how many browsers not seen before may join from one network.
+	BrowsersPerMinute int
+	Clock             clock.Clock
+	Log               *slog.Logger
 }
 
 // API answers the gateway's routes.
@@ -101,6 +103,7 @@ type API struct {
 	passKeys   []byte
 	joins      *httpd.Limiter
 	ownJoins   *httpd.Limiter
+	browsers   *httpd.Limiter
 	entries    *httpd.Limiter
 	salesNamed *saleNames
 	document   *document
@@ -124,6 +127,7 @@ func New(cfg Config) (*API, error) {
 		secure:     !isLocal(public.Hostname()),
 		passKeys:   keys,
 		joins:      httpd.NewLimiter("joins", cfg.JoinsPerMinute, time.Minute, cfg.Clock),
+		browsers:   httpd.NewLimiter("new-browsers", cfg.BrowsersPerMinute, time.Minute, cfg.Clock),
 		ownJoins:   httpd.NewLimiter("joins-of-one", 120, time.Minute, cfg.Clock),
 		entries:    httpd.NewLimiter("entries", 600, time.Minute, cfg.Clock),
 		salesNamed: newSaleNames(cfg.Proxy, cfg.Clock, cfg.Log),

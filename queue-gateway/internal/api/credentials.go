@@ -18,6 +18,8 @@ import (
 const (
 	headerPlace = "Place-Token"
 	roleAdmin   = "admin"
+	// endedCookieTTL is how long a browser keeps a place that is over, from its last look.
+	endedCookieTTL = 10 * time.Minute
 )
 
 // caller is who an access token says is calling.
@@ -150,6 +152,31 @@ func (a *API) setCookie(c *fiber.Ctx, name, value string, expires time.Time) {
 func (a *API) clearCookie(c *fiber.Ctx, name string) {
 	if c.Cookies(name) != "" {
 		a.setCookie(c, name, "", time.Unix(0, 0))
+	}
+}
+
+// clearEndedLines clears the cookies of lines that are over or no more, so that a
+// browser carries those of living lines only: all of them go with every request.
+func (a *API) clearEndedLines(c *fiber.Ctx) {
+	c.Request().Header.VisitAllCookie(func(name, _ []byte) {
+		sale, isPlace := strings.CutPrefix(string(name), placeCookie(""))
+		if !isPlace {
+			return
+		}
+		policy, err := a.Lines.Policy(sale)
+		if errors.Is(err, queue.ErrLineNotFound) || err == nil && policy.State == queue.Closed {
+			a.clearCookie(c, placeCookie(sale))
+			a.clearCookie(c, passCookie(sale))
+		}
+	})
+}
+
+// endCookie lets the cookie of a place that is over for good go soon: until then the
+// page still tells how it ended.
+func (a *API) endCookie(c *fiber.Ctx, ref queue.PlaceRef, state queue.PlaceState) {
+	name := placeCookie(ref.SaleID)
+	if token := c.Cookies(name); token != "" && c.Get(headerPlace) == "" && (state == queue.PlaceLeft || state == queue.PlaceFinished) {
+		a.setCookie(c, name, token, a.Clock.Now().Add(endedCookieTTL))
 	}
 }
 

@@ -102,13 +102,14 @@ func (a *API) joinAs(c *fiber.Ctx, policy queue.Policy, subject string) (queue.P
 	if err != nil {
 		return place, "", false, err
 	}
+	a.clearEndedLines(c)
 	a.setCookie(c, placeCookie(policy.SaleID), token, a.Clock.Now().Add(queue.PlaceTokenTTL))
 	return place, token, created, nil
 }
 
 // subject returns who joins: the account that the Bearer names, or the browser
 // that the place token names, or a browser not seen before. It limits how often one
-// who is known may join; to remember every new browser would only cost memory.
+// who is known may join, and how many new browsers a network may have.
 func (a *API) subject(c *fiber.Ctx, policy queue.Policy) (string, error) {
 	if policy.Identity == queue.ByAccount {
 		who, err := a.account(c)
@@ -123,7 +124,9 @@ func (a *API) subject(c *fiber.Ctx, policy queue.Policy) (string, error) {
 	}
 	ref, err := a.Tokens.Verify(strings.Clone(token), policy.SaleID)
 	if err != nil {
-		return ident.New("br"), nil // whoever has no valid token is somebody new
+		// Whoever has no valid token is somebody new, as often as they like to be: what
+		// bounds their places is the network that they come from.
+		return ident.New("br"), httpd.Spend(c, a.browsers, httpd.ClientNetwork(c))
 	}
 	if fromCookie {
 		if err := a.sameSite(c); err != nil {
@@ -143,6 +146,7 @@ func (a *API) place(c *fiber.Ctx) error {
 	if err != nil {
 		return a.invalidate(c, ref, err)
 	}
+	a.endCookie(c, ref, place.State)
 	return private(c).JSON(bodyOf(place))
 }
 
@@ -162,6 +166,7 @@ func (a *API) presence(c *fiber.Ctx) error {
 	if place.State == queue.PlaceWaiting || place.State == queue.PlaceLobby {
 		return private(c).SendStatus(fiber.StatusNoContent)
 	}
+	a.endCookie(c, ref, place.State)
 	return private(c).JSON(bodyOf(place))
 }
 

@@ -13,19 +13,13 @@ func (a *API) status(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set(fiber.HeaderCacheControl, "public, max-age=1")
-	c.Set(fiber.HeaderETag, status.ETag)
-	if httpd.MatchesTag(c.Get(fiber.HeaderIfNoneMatch), status.ETag) {
-		return c.SendStatus(fiber.StatusNotModified)
-	}
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(status.Body)
+	return httpd.SendTagged(c, status.Body, status.ETag)
 }
 
 // jwks is GET /.well-known/jwks.json.
 func (a *API) jwks(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "public, max-age=300")
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(a.passKeys)
+	return httpd.SendTagged(c, a.passKeys, httpd.TagOf(a.passKeys))
 }
 
 func (a *API) healthz(c *fiber.Ctx) error {

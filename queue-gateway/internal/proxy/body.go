@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 const writeDeadline = 15 * time.Second
@@ -119,4 +120,30 @@ func (b *answerBody) Close() error {
 	b.unhook()
 	b.cancel()
 	return b.body.Close()
+}
+
+// answerUntilClosed hands an answer of unknown length to a caller who speaks HTTP/1.0,
+// which knows no chunks: the answer ends with the connection. The server writes
+// chunks whatever the caller speaks, so the connection is taken from it.
+func answerUntilClosed(c *fiber.Ctx, body *answerBody) {
+	request := c.Context()
+	request.HijackSetNoResponse(true)
+	request.Hijack(func(taken net.Conn) {
+		_ = guard.Call("proxy", func() error {
+			defer func() { _ = taken.Close() }()
+			defer func() { _ = body.Close() }()
+			const untilClosed = -2
+			header := &request.Response.Header
+			header.SetConnectionClose()
+			header.SetContentLength(untilClosed)
+			if err := body.conn.SetWriteDeadline(time.Now().Add(writeDeadline)); err != nil {
+				return err
+			}
+			if _, err := taken.Write(header.Header()); err != nil {
+				return err
+			}
+			_, err := io.Copy(taken, body)
+			return err
+		})
+	})
 }

@@ -207,6 +207,10 @@ func (p *Proxy) answer(c *fiber.Ctx, response *http.Response, cancel context.Can
 		timer := time.AfterFunc(answerInFull, guard.Func("proxy", cancel))
 		body.unhook = timer.Stop
 	}
+	if response.ContentLength < 0 && !c.Request().Header.IsHTTP11() {
+		answerUntilClosed(c, body)
+		return nil
+	}
 	c.Response().ImmediateHeaderFlush = true // a stream may have nothing to say for long
 	c.Response().SetBodyStream(body, int(response.ContentLength))
 	return nil

@@ -1,0 +1,154 @@
+package queuegateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairgate/fairgate/shared/queue"
+)
+
+// A browser that throws its cookie away is a new one each time, and each new one is a
+// place: its network bounds how many.
+func TestNewBrowsersAreBoundByTheirNetwork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.line(sale, func(p *queue.Policy) { p.State, p.Identity = queue.Paused, queue.ByBrowser })
+	g := w.gateway("BROWSERS_PER_MINUTE=2", "TRUSTED_PROXIES=127.0.0.1")
+	var token string
+	for range 2 {
+		a := g.call("POST", linePath+"/places", "", "X-Forwarded-For", "2001:db8::1")
+		if a.StatusCode != http.StatusCreated {
+			t.Fatalf("%d %s", a.StatusCode, a.text)
+		}
+		token = a.json["place_token"].(string)
+	}
+	for _, refused := range [][]string{
+		{"X-Forwarded-For", "2001:db8::2"}, // of the same /64
+		{"X-Forwarded-For", "2001:db8::1", "Cookie", "place_" + sale + "=made-up"},
+	} {
+		a := g.call("POST", linePath+"/places", "", refused...)
+		if a.StatusCode != http.StatusTooManyRequests || a.code() != "rate_limited" || a.Header.Get("Retry-After") == "" {
+			t.Errorf("a third browser with %v: %d %s", refused, a.StatusCode, a.text)
+		}
+	}
+	if a := g.call("POST", linePath+"/places", "", "X-Forwarded-For", "2001:db8::1", "Place-Token", token); a.StatusCode != http.StatusOK {
+		t.Errorf("a browser that is known: %d %s", a.StatusCode, a.text)
+	}
+	if a := g.call("POST", linePath+"/places", "", "X-Forwarded-For", "2001:db8:0:1::1"); a.StatusCode != http.StatusCreated {
+		t.Errorf("a browser of another network: %d %s", a.StatusCode, a.text)
+	}
+}
+
+// jar is the cookies of one browser.
+type jar map[string]string
+
+func (j jar) keep(a answer) {
+	for _, cookie := range a.Cookies() {
+		if cookie.Expires.Before(time.Now()) {
+			delete(j, cookie.Name)
+			continue
+		}
+		j[cookie.Name] = cookie.Value
+	}
+}
+
+func (j jar) header() string {
+	pairs := make([]string, 0, len(j))
+	for name, value := range j {
+		pairs = append(pairs, name+"="+value)
+	}
+	return strings.Join(pairs, "; ")
+}
+
+// A fan who stands in many lines sends all their cookies with every request. Passes
+// end with their sessions, so few of them live at once.
+func TestFortyNineLinesFitIntoOneJar(t *testing.T) {
+	t.Parallel()
+	const lines, passes = 49, 10
+	w := newWorld(t)
+	for i := range lines {
+		w.line(fmt.Sprintf("a-long-name-of-a-sale-of-a-large-tour-%02d", i), nil)
+	}
+	g := w.gateway()
+	browser, account := jar{}, w.bearer("acc-1", "fan")
+	send := func(method, path string) answer {
+		a := g.call(method, path, "", "Authorization", account, "Cookie", browser.header(), "Origin", g.base)
+		browser.keep(a)
+		return a
+	}
+	for i := range lines {
+		path := fmt.Sprintf("/v1/queues/a-long-name-of-a-sale-of-a-large-tour-%02d/places", i)
+		if a := send("POST", path); a.StatusCode != http.StatusCreated {
+			t.Fatalf("join %d with %d bytes of cookies: %d %s", i, len(browser.header()), a.StatusCode, a.text)
+		}
+		if i < lines-passes {
+			continue
+		}
+		eventually(t, "the turn comes", func() bool { return send("POST", path+"/me/entry").StatusCode == http.StatusOK })
+	}
+	if len(browser) != lines+passes {
+		t.Errorf("%d cookies, want a place of each line and %d passes", len(browser), passes)
+	}
+	w.mu.Lock()
+	w.handler = func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNoContent) }
+	w.mu.Unlock()
+	if a := send("GET", "/v1/performances"); a.StatusCode != http.StatusNoContent {
+		t.Errorf("the booking API with %d bytes of cookies: %d %s", len(browser.header()), a.StatusCode, a.text)
+	}
+}
+
+func TestCookiesOfLinesThatAreOverGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, id := range []string{sale, "over", "left"} {
+		w.line(id, paused)
+	}
+	g := w.gateway()
+	browser, account := jar{}, w.bearer("acc-1", "fan")
+	send := func(method, path string) answer {
+		a := g.call(method, path, "", "Authorization", account, "Cookie", browser.header(), "Origin", g.base)
+		browser.keep(a)
+		return a
+	}
+	for _, id := range []string{"over", "left"} {
+		if a := send("POST", "/v1/queues/"+id+"/places"); a.StatusCode != http.StatusCreated {
+			t.Fatalf("%d %s", a.StatusCode, a.text)
+		}
+	}
+	browser["place_never-was"], browser["entry_pass_never-was"], browser["place_"], browser["place_ODD"] = "x", "x", "x", "x"
+	left := browser["place_left"]
+	if a := g.call("DELETE", "/v1/queues/left/places/me", "", "Place-Token", left); a.StatusCode != http.StatusNoContent {
+		t.Fatalf("%d %s", a.StatusCode, a.text)
+	}
+	eventually(t, "the cookie of a place that was left is about to end", func() bool {
+		cookie := send("GET", "/v1/queues/left/places/me").cookie("place_left")
+		return cookie != nil && cookie.Value == left && time.Until(cookie.Expires) < time.Hour
+	})
+	if _, err := w.store.Act(t.Context(), "over", queue.VerbClose); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the gateway knows that the line is closed", func() bool {
+		return send("GET", "/v1/queues/over").json["state"] == "closed"
+	})
+	if a := send("POST", linePath+"/places"); a.StatusCode != http.StatusCreated {
+		t.Fatalf("%d %s", a.StatusCode, a.text)
+	}
+	if len(browser) != 2 || browser["place_"+sale] == "" || browser["place_left"] == "" {
+		t.Errorf("the browser keeps %s", browser.header())
+	}
+}
+
+func TestTheKeysOfPassesHaveAnETag(t *testing.T) {
+	t.Parallel()
+	g := newWorld(t).gateway()
+	keys := g.call("GET", "/.well-known/jwks.json", "")
+	if keys.StatusCode != http.StatusOK || keys.Header.Get("ETag") == "" || keys.json["keys"] == nil {
+		t.Fatalf("%d %v %s", keys.StatusCode, keys.Header, keys.text)
+	}
+	if again := g.call("GET", "/.well-known/jwks.json", "", "If-None-Match", keys.Header.Get("ETag")); again.StatusCode != http.StatusNotModified || again.text != "" {
+		t.Errorf("%d %s", again.StatusCode, again.text)
+	}
+}
