@@ -36,7 +36,9 @@ type Config struct {
 	// AccessTokenKey is the Ed25519 seed that signs access tokens, in base64.
 	AccessTokenKey config.Secret `env:"ACCESS_TOKEN_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtdG9rZW4ta2V5LTE="`
 	// HoldKey is the secret behind the ids of holds, in base64, 32 bytes or more.
-	HoldKey         config.Secret `env:"HOLD_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtaG9sZC1rZXktMDE="`
+	HoldKey config.Secret `env:"HOLD_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtaG9sZC1rZXktMDE="`
+	// EmailKey is the secret behind what is kept of the e-mails of erased accounts, in base64, 32 bytes or more. With another key they can be used again.
+	EmailKey        config.Secret `env:"EMAIL_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtZW1haWwta2V5LTE="`
 	RefreshLifetime time.Duration `env:"REFRESH_LIFETIME" envDefault:"720h"` // of a refresh token that is not used
 
 	FailedLoginsPerMinute int `env:"FAILED_LOGINS_PER_MINUTE" envDefault:"10"` // of one account from one network
@@ -70,6 +72,7 @@ func (c *Config) Validate() error {
 	check(c.TossWindowURL == windowOff || isBaseURL(c.TossWindowURL), "TOSS_WINDOW_URL: %q is neither a URL nor off", c.TossWindowURL)
 	check(decodedLen(c.AccessTokenKey) == 32, "ACCESS_TOKEN_KEY: must be 32 bytes in base64")
 	check(decodedLen(c.HoldKey) >= 32, "HOLD_KEY: must be at least 32 bytes in base64")
+	check(decodedLen(c.EmailKey) >= 32, "EMAIL_KEY: must be at least 32 bytes in base64")
 	check(c.RefreshLifetime >= time.Minute, "REFRESH_LIFETIME: must be at least 1m")
 	check(c.PostgresConns > 0, "POSTGRES_CONNS: must be more than 0")
 	check(c.FailedLoginsPerMinute > 0, "FAILED_LOGINS_PER_MINUTE: must be more than 0")
@@ -83,7 +86,7 @@ func (c *Config) Validate() error {
 		faults = append(faults, fmt.Errorf("TRUSTED_PROXIES: %w", err))
 	}
 	faults = append(faults, c.Env.Check(config.Own{
-		Keys:     map[string]string{"ACCESS_TOKEN_KEY": c.AccessTokenKey.Reveal(), "HOLD_KEY": c.HoldKey.Reveal()},
+		Keys:     map[string]string{"ACCESS_TOKEN_KEY": c.AccessTokenKey.Reveal(), "HOLD_KEY": c.HoldKey.Reveal(), "EMAIL_KEY": c.EmailKey.Reveal()},
 		Words:    map[string]string{"TOSS_CLIENT_KEY": c.TossClientKey},
 		Backends: map[string]string{"POSTGRES_URL": c.PostgresURL.Reveal()},
 		Outside:  map[string]string{"TOSS_WINDOW_URL": c.paymentWindow()},

@@ -101,8 +101,13 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
 func (s *Service) wire() error {
 	cfg, system := s.cfg, clock.System{}
 	shop := cataloguepg.New(s.pool)
+	emailKey, err := base64.StdEncoding.DecodeString(cfg.EmailKey.Reveal())
+	if err != nil {
+		return fmt.Errorf("EMAIL_KEY: %w", err)
+	}
 	accounts := account.New(accountpg.New(s.pool), password.NewHasher(), accountredis.New(s.redis, cfg.Redis.Prefix), s.revoked, account.Settings{
 		FailedLogins: cfg.FailedLoginsPerMinute, FailedByAccount: cfg.FailedLoginsPerAccount, FailedByAddress: cfg.FailedLoginsPerAddress, SignUps: cfg.SignUpsPerMinute, RefreshLifetime: cfg.RefreshLifetime,
+		EmailKey: emailKey,
 	})
 
 	holdKey, err := holdKey(cfg.HoldKey)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 
 	"github.com/fairgate/fairgate/booking-api/web"
 	"github.com/fairgate/fairgate/shared/catalogue"
@@ -52,7 +53,7 @@ func readCursor(cursor string) (*catalogue.Mark, error) {
 	}
 	var mark catalogue.Mark
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || json.Unmarshal(raw, &mark) != nil {
+	if err != nil || json.Unmarshal(raw, &mark) != nil || strings.ContainsRune(mark.Key+mark.ID, 0) {
 		return nil, errs.ErrBadCursor
 	}
 	return &mark, nil

@@ -113,7 +113,7 @@ func (s *Service) wire() error {
 		Lines:       schedule.Lines{Live: lines, Mirror: queuepg.New(s.pool)},
 		SoldOut:     schedule.SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Moved: claims.Moved, Clock: clock.System{}},
 		OutboxLag:   func(ctx context.Context) (int, time.Duration, error) { return outbox.Lag(ctx, s.pool) },
-		QueueDepths: s.broker.Depths, Pending: bookingpg.New(s.pool).Pending,
+		QueueDepths: s.broker.Depths, Pending: bookingpg.New(s.pool).Pending, ForgetNames: bookingpg.New(s.pool).ForgetDue,
 		Audit: s.audit, Prunes: s.prunes(),
 	}))
 	return nil
@@ -150,7 +150,8 @@ func (s *Service) consumers(bookings *booking.Service, lines *queueredis.Store) 
 	}
 	deliveries := newDeliveries(s.metrics)
 	courier := notify.NewCourier(notifypg.NewDeliveries(s.pool), deliveryLease)
-	inbox := notify.NewInbox(notifypg.NewStore(s.pool), notifyredis.NewBell(s.together, s.cfg.Redis.Prefix))
+	notifications, books := notifypg.NewStore(s.pool), bookingpg.New(s.pool)
+	inbox := notify.NewInbox(notifications, notifyredis.NewBell(s.together, s.cfg.Redis.Prefix))
 	slack := consume.Slack{Writer: writer, Courier: courier}
 	if s.cfg.SlackWebhookURL != "" {
 		slack.Post = counted(deliveries, "slack", slackhook.New(s.cfg.SlackWebhookURL).Post)
@@ -162,6 +163,7 @@ func (s *Service) consumers(bookings *booking.Service, lines *queueredis.Store) 
 		Mail:     consume.Mail{Writer: writer, Courier: courier, Send: s.noted(counted(deliveries, "mail", mailer.Send))},
 		Slack:    slack,
 		Push:     consume.Push{Writer: writer, Tell: counted(deliveries, "push", inbox.Tell)},
+		Erasure:  consume.Erasure{Forget: []func(context.Context, string) error{books.ForgetAccount, notifications.Forget}},
 	}), nil
 }
 

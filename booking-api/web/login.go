@@ -11,6 +11,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/page"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 // logoutPath lies below the path of the refresh cookie, which is sent nowhere else.
@@ -50,6 +51,7 @@ func (s *site) credentials(c *fiber.Ctx, language, name string, body credentials
 	if chosen := chosenLanguage(c); chosen != "" {
 		query.Set("lang", chosen)
 	}
+	body.Name, body.Email = text.Query(body.Name), text.Query(body.Email) // as shown; what was sent has been looked at
 	body.Action, body.Other = withQuery("/"+name, query), withQuery(other, query)
 	if c.Method() == fiber.MethodGet && c.Context().QueryArgs().Has("password") {
 		return content{goOn: body.Action}, nil

@@ -3,12 +3,14 @@ package web
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 // categories in the order of the filter.
@@ -25,8 +27,8 @@ type homeBody struct {
 
 func (s *site) home(c *fiber.Ctx, language string) (content, error) {
 	filter := Filter{
-		Category: string([]byte(c.Query("category"))),
-		Query:    string([]byte(c.Query("q"))),
+		Category: text.Query(strings.Clone(c.Query("category"))),
+		Query:    text.Query(strings.Clone(c.Query("q"))),
 		Cursor:   string([]byte(c.Query("cursor"))),
 		Limit:    cardsOnPage,
 	}

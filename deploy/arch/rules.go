@@ -19,8 +19,9 @@ func rules() []rule {
 			name:    "ring 0 imports the standard library only",
 			reason:  "everybody imports the vocabulary, so it must cost and know nothing",
 			applies: place.isRing0,
-			allows: func(_ place, imported string) bool {
-				return isStandard(imported) || leadsTo(imported, place.isRing0)
+			allows: func(from place, imported string) bool {
+				return isStandard(imported) || leadsTo(imported, place.isRing0) ||
+					(from.room == "text" && slices.Contains(textTables(), imported))
 			},
 		},
 		{
@@ -84,6 +85,12 @@ func rules() []rule {
 			},
 		},
 	}
+}
+
+// textTables are the tables of Unicode that the standard library lacks: packages of the
+// Go project, which import nothing else.
+func textTables() []string {
+	return []string{"golang.org/x/net/idna", "golang.org/x/text/unicode/norm"}
 }
 
 func isOurs(imported string) bool { _, ok := ours(imported); return ok }

@@ -8,13 +8,12 @@
 package account
 
 import (
-	"net/mail"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 // The failures of accounts.
@@ -42,7 +41,7 @@ const (
 // Account is one person's account.
 type Account struct {
 	ID        string
-	Email     string // lower case
+	Email     string // as text.Email says
 	Name      string
 	Role      Role
 	Locale    string // "ko" or "en"
@@ -55,50 +54,54 @@ const AccessLifetime = 15 * time.Minute
 const (
 	minPassword, maxPassword = 8, 72 // characters
 	maxName                  = 50    // characters
-	maxEmail                 = 254   // bytes
+	maxTyped                 = 1000  // bytes of a password that is looked at
 )
 
 // checkEmail returns the address as it is stored, or what is wrong with it.
 func checkEmail(email string) (normal, fault string) {
-	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > maxEmail || strings.ContainsFunc(email, unicode.IsSpace) {
-		return "", "is not an e-mail address"
+	normal, err := text.Email(email)
+	if err != nil {
+		return "", err.Error()
 	}
-	return strings.ToLower(email), ""
+	return normal, ""
 }
 
-// checkPassword returns what is wrong with a new password, or "".
-func checkPassword(password string) string {
-	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword || !utf8.ValidString(password) {
-		return "must have 8 to 72 characters"
+// checkPassword returns what is hashed of a new password, or what is wrong with it.
+func checkPassword(password string) (prepared, fault string) {
+	prepared, err := text.Password(password)
+	if err != nil {
+		return "", err.Error()
+	}
+	if n := utf8.RuneCountInString(prepared); n < minPassword || n > maxPassword {
+		return "", "must have 8 to 72 characters"
 	}
 	var letter, digit, symbol bool
-	for _, r := range password {
+	for _, r := range prepared {
 		switch {
 		case unicode.IsLetter(r):
 			letter = true
 		case unicode.IsDigit(r):
 			digit = true
-		case !unicode.IsControl(r):
+		default:
 			symbol = true
 		}
 	}
 	if !letter || !digit || !symbol {
-		return "must have a letter, a digit and a symbol"
+		return "", "must have a letter, a digit and a symbol"
 	}
-	return ""
+	return prepared, ""
 }
 
 // checkName returns the name as it is stored, or what is wrong with it.
 func checkName(name string) (normal, fault string) {
-	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n < 1 || n > maxName {
+	normal, err := text.Line(name)
+	if err != nil {
+		return "", err.Error()
+	}
+	if n := utf8.RuneCountInString(normal); n < 1 || n > maxName {
 		return "", "must have 1 to 50 characters"
 	}
-	if strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
-		return "", "must not have control characters"
-	}
-	return name, ""
+	return normal, ""
 }
 
 func checkLocale(locale string) string {

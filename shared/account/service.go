@@ -2,15 +2,16 @@ package account
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/ident"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 // Digest is the SHA-256 of a refresh token, all that is stored of it.
@@ -18,17 +19,20 @@ type Digest [sha256.Size]byte
 
 // Store keeps accounts and log-ins.
 type Store interface {
-	// Create stores a new account; ErrEmailTaken if its e-mail is in use.
-	Create(ctx context.Context, a Account, passwordHash string) error
-	// ByEmail returns an account and its password hash; ErrNotFound.
-	ByEmail(ctx context.Context, email string) (Account, string, error)
+	// Create stores a new account; ErrEmailTaken if its e-mail is in use in any of the
+	// forms, or was that of an account that is erased.
+	Create(ctx context.Context, a Account, passwordHash string, email Email) error
+	// ByEmail returns the account that has the first of these forms of its e-mail, and
+	// its password hash; ErrNotFound.
+	ByEmail(ctx context.Context, forms ...string) (Account, string, error)
 	// ByID returns an account and its password hash; ErrNotFound also once deleted.
 	ByID(ctx context.Context, id string) (Account, string, error)
 	// Update stores the name and locale of a; ErrNotFound.
 	Update(ctx context.Context, a Account) error
-	// Erase deletes an account: what names the person is removed, log-ins are
-	// revoked, the id stays for bookings to refer to.
-	Erase(ctx context.Context, id string) error
+	// Erase deletes an account: what names the person and its log-ins are removed, the
+	// id stays for bookings to refer to, the mark of its e-mail stays so that nobody
+	// signs up with it again, and event.TypeAccountDeleted tells the other nouns.
+	Erase(ctx context.Context, id string, mark EmailMark) error
 
 	// StartLogin begins a family with its first refresh token.
 	StartLogin(ctx context.Context, accountID string, token Digest, lifetime time.Duration) error
@@ -41,6 +45,16 @@ type Store interface {
 	// AccountOf returns the account of the log-in that token, spent or not, belongs
 	// to; ErrRefreshInvalid once the log-in is over.
 	AccountOf(ctx context.Context, token Digest) (string, error)
+}
+
+// EmailMark is the HMAC-SHA-256 of an e-mail: all that is kept of it once its account is
+// erased. Who has the key can ask whether an address was in use, nobody can list them.
+type EmailMark [sha256.Size]byte
+
+// Email is how an address may be known already.
+type Email struct {
+	Forms []string // under which an account may have it
+	Mark  EmailMark
 }
 
 // Hasher turns passwords into hashes. Verify takes the same time for any hash
@@ -72,6 +86,7 @@ type Settings struct {
 	FailedByAddress int           // a minute, from one network at any account
 	SignUps         int           // a minute and network
 	RefreshLifetime time.Duration // of a refresh token that is not used
+	EmailKey        []byte        // of the marks of erased e-mails; who loses it, frees them
 }
 
 // Service is what people do with accounts. Safe for concurrent use.
@@ -110,30 +125,43 @@ const (
 // SignUp makes a fan's account. Errors: errs.ErrValidationFailed with the faulty
 // fields, ErrEmailTaken, errs.ErrRateLimited by the caller's address.
 func (s *Service) SignUp(ctx context.Context, n NewAccount, address string) (Account, error) {
-	account, err := n.check()
+	account, password, err := n.check()
 	if err != nil {
 		return Account{}, err
 	}
 	if err := s.take(ctx, LimitSignUp, address, s.settings.SignUps); err != nil {
 		return Account{}, err
 	}
-	hash, err := s.hasher.Hash(n.Password)
+	hash, err := s.hasher.Hash(password)
 	if err != nil {
 		return Account{}, err
 	}
-	return account, s.store.Create(ctx, account, hash)
+	return account, s.store.Create(ctx, account, hash, Email{Forms: text.EmailForms(account.Email), Mark: s.mark(account.Email)})
 }
 
-func (n NewAccount) check() (Account, error) {
-	a := Account{ID: ident.New("acc"), Role: Fan, Locale: n.Locale, CreatedAt: time.Now().UTC()}
+// mark returns what is kept of an e-mail, however the account has it.
+func (s *Service) mark(email string) (m EmailMark) {
+	normal, err := text.Email(email)
+	if err != nil { // stored before addresses were normalised
+		normal = email
+	}
+	mac := hmac.New(sha256.New, s.settings.EmailKey)
+	_, _ = mac.Write([]byte("fairgate erased e-mail\x00" + normal)) // never fails (hash.Hash)
+	return EmailMark(mac.Sum(m[:0]))
+}
+
+// check returns the account and the password as they are stored and hashed.
+func (n NewAccount) check() (a Account, password string, err error) {
+	a = Account{ID: ident.New("acc"), Role: Fan, Locale: n.Locale, CreatedAt: time.Now().UTC()}
 	if a.Locale == "" {
 		a.Locale = "ko"
 	}
-	var emailFault, nameFault string
+	var emailFault, nameFault, passwordFault string
 	a.Email, emailFault = checkEmail(n.Email)
 	a.Name, nameFault = checkName(n.Name)
-	return a, faults(
-		"body.email", emailFault, "body.password", checkPassword(n.Password),
+	password, passwordFault = checkPassword(n.Password)
+	return a, password, faults(
+		"body.email", emailFault, "body.password", passwordFault,
 		"body.name", nameFault, "body.locale", checkLocale(a.Locale))
 }
 
@@ -175,10 +203,14 @@ type From struct {
 // whether the e-mail is known or not; errs.ErrRateLimited after too many
 // failures for one e-mail, or from the caller's network for any.
 func (s *Service) LogIn(ctx context.Context, email, password string, from From) (Account, string, error) {
-	email = strings.ToLower(email)
-	account, hash, err := s.store.ByEmail(ctx, email)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Account{}, "", err
+	// An address that no account can have is tried like one that none has.
+	forms, account, hash := text.EmailForms(email), Account{}, ""
+	if len(forms) > 0 {
+		var err error
+		if account, hash, err = s.store.ByEmail(ctx, forms...); err != nil && !errors.Is(err, ErrNotFound) {
+			return Account{}, "", err
+		}
+		email = forms[0]
 	}
 	if err := s.take(ctx, LimitLogInAddress, from.Network, s.settings.FailedByAddress); err != nil {
 		return Account{}, "", err
@@ -223,7 +255,7 @@ func (s *Service) verify(ctx context.Context, g guess, wrong error) error {
 			return err
 		}
 	}
-	if !s.hasher.Verify(g.hash, g.password) {
+	if !s.matches(g.hash, g.password) {
 		return wrong
 	}
 	_ = s.limiter.Return(ctx, LimitLogIn+":"+here) // a lost return costs one try of this minute
@@ -231,6 +263,20 @@ func (s *Service) verify(ctx context.Context, g guess, wrong error) error {
 		_ = s.limiter.Return(ctx, LimitLogInAccount+":"+who)
 	}
 	return nil
+}
+
+// matches tries what the hash may have been made of. How many tries a wrong password
+// costs, one or two, lies in how it is typed, never in the hash.
+func (s *Service) matches(hash, password string) bool {
+	if len(password) > maxTyped {
+		password = "" // is nobody's; costs the same
+	}
+	for _, form := range text.PasswordForms(password) {
+		if s.hasher.Verify(hash, form) {
+			return true
+		}
+	}
+	return false
 }
 
 // Refresh exchanges a refresh token for the next one. Errors: ErrRefreshInvalid.
@@ -290,7 +336,7 @@ func (s *Service) Delete(ctx context.Context, id, password string, from From) er
 	if err := s.revoker.Revoke(ctx, id); err != nil {
 		return errs.ErrUpstream.WithMessage("The account cannot be deleted just now: try again in a moment.").WithRetryAfter(retryDeletion).Because(err)
 	}
-	return s.store.Erase(ctx, id)
+	return s.store.Erase(ctx, id, s.mark(account.Email))
 }
 
 func newRefreshToken() (string, Digest) {

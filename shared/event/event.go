@@ -25,6 +25,7 @@ const (
 	TypeTicketsRequested        = "ticket.requested"
 	TypeSaleChanged             = "sale.changed"
 	TypeCatalogueChanged        = "catalogue.changed"
+	TypeAccountDeleted          = "account.deleted"
 )
 
 // Envelope is one event on its way. There is no global order: consumers ignore
@@ -96,6 +97,12 @@ type Booking struct {
 	TicketIDs        []string  `json:"ticket_ids,omitempty"`
 	RefundAmount     money.KRW `json:"refund_amount,omitempty"`
 	Reason           string    `json:"reason,omitempty"`
+}
+
+// AccountDeleted says that an account was erased: whoever knows it by its id forgets
+// what names the person.
+type AccountDeleted struct {
+	AccountID string `json:"account_id"`
 }
 
 // SaleChanged says that a sale opened, closed, sold out or changed its dates.

@@ -36,7 +36,7 @@ type Delivery struct {
 	Channel   Channel
 	Template  Template
 	Entity    string // a booking's id
-	Recipient string // an e-mail address, or the name of a Slack channel
+	Recipient string // an account's id, never its address; or the name of a Slack channel
 }
 
 // Lease is the right to send a delivery, until it lapses.

@@ -17,6 +17,7 @@ import (
 type Mail struct {
 	Template Template
 	Entity   string
+	Account  string // the id of the account it is for
 	To       string // an e-mail address
 	ToName   string
 	Subject  string
@@ -26,7 +27,7 @@ type Mail struct {
 
 // Delivery returns the identity of the mail.
 func (m Mail) Delivery() Delivery {
-	return Delivery{Channel: ByMail, Template: m.Template, Entity: m.Entity, Recipient: m.To}
+	return Delivery{Channel: ByMail, Template: m.Template, Entity: m.Entity, Recipient: m.Account}
 }
 
 // ErrUnknownTemplate says that there are no words for a template.
@@ -83,7 +84,7 @@ func (w *Writer) Mail(t Template, b event.Booking) (Mail, error) {
 		return Mail{}, fmt.Errorf("notify: %s html: %w", t, err)
 	}
 	return Mail{
-		Template: t, Entity: b.ID, To: b.Email, ToName: b.Name,
+		Template: t, Entity: b.ID, Account: b.AccountID, To: b.Email, ToName: b.Name,
 		Subject: l.Subject, Text: text.String(), HTML: html.String(),
 	}, nil
 }

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 // State is where a line stands in its life.
@@ -147,7 +149,11 @@ func (p Policy) Apply(patch Patch) (Policy, error) {
 		p.OpensAt = patch.OpensAt
 	}
 	if patch.Message != nil {
-		p.Message = patch.Message
+		message, err := readMessage(patch.Message)
+		if err != nil {
+			return p, err
+		}
+		p.Message = message
 	}
 	p.Version++
 	if err := p.Validate(); err != nil {
@@ -159,13 +165,39 @@ func (p Policy) Apply(patch Patch) (Policy, error) {
 	return p, nil
 }
 
+const maxMessage = 1000 // characters in one language
+
+// readMessage returns the texts of a message as they are kept.
+func readMessage(message map[string]string) (map[string]string, error) {
+	fault, kept := errs.ErrValidationFailed, make(map[string]string, len(message))
+	for language, words := range message {
+		normal, err := text.Note(words)
+		switch {
+		case !languagePattern.MatchString(language):
+			fault = fault.WithField("body.message", "must be by language, such as ko or en")
+		case err != nil:
+			fault = fault.WithField("body.message."+language, err.Error())
+		case utf8.RuneCountInString(normal) > maxMessage:
+			fault = fault.WithField("body.message."+language, fmt.Sprintf("must have at most %d characters", maxMessage))
+		}
+		kept[language] = normal
+	}
+	if len(fault.Fields) > 0 {
+		return nil, fault
+	}
+	return kept, nil
+}
+
 func set[T any](to *T, from *T) {
 	if from != nil {
 		*to = *from
 	}
 }
 
-var saleIDPattern = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+var (
+	saleIDPattern   = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+	languagePattern = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+)
 
 // ValidSaleID reports whether id may name a line.
 func ValidSaleID(id string) bool { return saleIDPattern.MatchString(id) }

@@ -187,6 +187,10 @@ func add[I, O any](a *api, r route, handle func(ctx context.Context, in *I) (*O,
 	r.Middlewares = append(append(before, r.Middlewares...), a.requireReadable)
 	r.describe()
 	huma.Register(a.huma, r.Operation, func(ctx context.Context, in *I) (*O, error) {
+		err := normalise(in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, a.problem(ctx, err)

@@ -27,10 +27,10 @@ func accountOf(a account.Account) Account {
 
 type signUpInput struct {
 	Body struct {
-		Email    string `json:"email" maxLength:"254" example:"fan@fairgate.test"`
-		Password string `json:"password" doc:"8 to 72 characters with a letter, a digit and a symbol." example:"Fairgate-dev-1"`
-		Name     string `json:"name" example:"김하늘"`
-		Locale   string `json:"locale,omitempty" doc:"ko or en; ko when absent." example:"ko"`
+		Email    string `json:"email" text:"noun" maxLength:"254" example:"fan@fairgate.test"`
+		Password string `json:"password" text:"noun" doc:"8 to 72 characters with a letter, a digit and a symbol." example:"Fairgate-dev-1"`
+		Name     string `json:"name" text:"noun" example:"김하늘"`
+		Locale   string `json:"locale,omitempty" text:"noun" doc:"ko or en; ko when absent." example:"ko"`
 	}
 }
 
@@ -43,8 +43,8 @@ type accountOutput struct {
 type logInInput struct {
 	Refresh string `cookie:"refresh_token" doc:"A browser that is logged in to the account is not stopped by what others tried."`
 	Body    struct {
-		Email    string `json:"email" maxLength:"254" example:"fan@fairgate.test"`
-		Password string `json:"password" maxLength:"1000" example:"Fairgate-dev-1"`
+		Email    string `json:"email" text:"noun" maxLength:"254" example:"fan@fairgate.test"`
+		Password string `json:"password" text:"noun" maxLength:"1000" example:"Fairgate-dev-1"`
 	}
 }
 
@@ -151,14 +151,14 @@ func (a *api) forgetCookies() *loggedOut {
 
 type changeMeInput struct {
 	Body struct {
-		Name   *string `json:"name,omitempty" example:"김하늘"`
-		Locale *string `json:"locale,omitempty" example:"en"`
+		Name   *string `json:"name,omitempty" text:"noun" example:"김하늘"`
+		Locale *string `json:"locale,omitempty" text:"noun" example:"en"`
 	}
 }
 
 type deleteMeInput struct {
 	Body struct {
-		Password string `json:"password" maxLength:"1000"`
+		Password string `json:"password" text:"noun" maxLength:"1000"`
 	}
 }
 

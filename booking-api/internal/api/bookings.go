@@ -112,8 +112,8 @@ type cancelInput struct {
 	IDInput
 	Key  string `header:"Idempotency-Key" doc:"Required."`
 	Body struct {
-		Reason        string         `json:"reason" minLength:"1" maxLength:"150" example:"일정 변경"`
-		Seats         []string       `json:"seats,omitempty" nullable:"true" doc:"Partial cancellation is not offered yet: absent, or all of them."`
+		Reason        string         `json:"reason" text:"note" minLength:"1" maxLength:"150" example:"일정 변경"`
+		Seats         []string       `json:"seats,omitempty" text:"line" nullable:"true" doc:"Partial cancellation is not offered yet: absent, or all of them."`
 		RefundAccount map[string]any `json:"refund_account,omitempty" nullable:"true" doc:"Not offered yet."`
 	}
 }

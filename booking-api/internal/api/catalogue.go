@@ -79,7 +79,7 @@ func performanceOf(p catalogue.Performance) Performance {
 
 // NearInput restricts a list to a circle.
 type NearInput struct {
-	Near     string  `query:"near" maxLength:"60" doc:"lat,lng: only what is within radius_km." example:"37.52,127.12"`
+	Near     string  `query:"near" text:"opaque" maxLength:"60" doc:"lat,lng: only what is within radius_km." example:"37.52,127.12"`
 	RadiusKM float64 `query:"radius_km" minimum:"0.1" maximum:"500" default:"20"`
 }
 
@@ -105,22 +105,22 @@ type IDInput struct {
 type venuesInput struct {
 	PageInput
 	NearInput
-	Q      string `query:"q" maxLength:"100" doc:"Part of the name."`
-	Region string `query:"region" maxLength:"20" example:"서울"`
+	Q      string `query:"q" text:"query" maxLength:"100" doc:"Part of the name."`
+	Region string `query:"region" text:"query" maxLength:"20" example:"서울"`
 }
 
 type performersInput struct {
 	PageInput
-	Q string `query:"q" maxLength:"100" doc:"Part of the name."`
+	Q string `query:"q" text:"query" maxLength:"100" doc:"Part of the name."`
 }
 
 type performancesInput struct {
 	PageInput
 	NearInput
-	Category  string `query:"category" maxLength:"20" example:"concert"`
+	Category  string `query:"category" text:"query" maxLength:"20" example:"concert"`
 	From      string `query:"from" format:"date" doc:"Plays on this day or later." example:"2026-12-01"`
 	To        string `query:"to" format:"date" doc:"Plays on this day or earlier."`
-	Q         string `query:"q" maxLength:"100" doc:"Part of the title, the venue's or a performer's name."`
+	Q         string `query:"q" text:"query" maxLength:"100" doc:"Part of the title, the venue's or a performer's name."`
 	Venue     string `query:"venue" maxLength:"80" doc:"A venue's id."`
 	Performer string `query:"performer" maxLength:"80" doc:"A performer's id."`
 	Sort      string `query:"sort" enum:"date,title,distance" default:"date" doc:"distance needs near."`

@@ -12,7 +12,7 @@ import (
 // it is exported: huma passes over what is not.
 type PageInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many items at most."`
-	Cursor string `query:"cursor" maxLength:"500" doc:"next_cursor of the page before."`
+	Cursor string `query:"cursor" text:"opaque" maxLength:"500" doc:"next_cursor of the page before."`
 }
 
 // page reads the parameters for a list of this order; a cursor of another order is
@@ -27,7 +27,7 @@ func (p PageInput) page(order string) (catalogue.Page, error) {
 		return page, errs.ErrBadCursor
 	}
 	var parts [3]string
-	if err := json.Unmarshal(raw, &parts); err != nil || parts[0] != order {
+	if err := json.Unmarshal(raw, &parts); err != nil || parts[0] != order || !isText(parts[1]+parts[2]) {
 		return page, errs.ErrBadCursor
 	}
 	page.After = &catalogue.Mark{Key: parts[1], ID: parts[2]}

@@ -29,7 +29,7 @@ type holdInput struct {
 	Key  string `header:"Idempotency-Key" doc:"Required; repeating a request with it gives the same hold."`
 	Pass string `header:"Entry-Pass" doc:"Required while the sale is queued, unless the cookie is sent."`
 	Body struct {
-		Seats         []string       `json:"seats,omitempty" maxItems:"100" doc:"Numbers; all or none are held."`
+		Seats         []string       `json:"seats,omitempty" text:"line" maxItems:"100" doc:"Numbers; all or none are held."`
 		BestAvailable *BestAvailable `json:"best_available,omitempty" doc:"Instead of seats."`
 	}
 }
@@ -42,7 +42,7 @@ const (
 // BestAvailable asks for the best seats side by side.
 type BestAvailable struct {
 	Count int    `json:"count" minimum:"1" maximum:"100" example:"2"`
-	Grade string `json:"grade,omitempty" maxLength:"20" doc:"Any grade when absent." example:"R"`
+	Grade string `json:"grade,omitempty" text:"line" maxLength:"20" doc:"Any grade when absent." example:"R"`
 }
 
 type holdOutput struct {

@@ -14,7 +14,7 @@ import (
 type refundDecisionInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body struct {
-		Note string `json:"note" minLength:"1" maxLength:"500" doc:"Why; kept in the ledger with who decided." example:"paid by bank transfer, receipt 4711"`
+		Note string `json:"note" text:"note" minLength:"1" maxLength:"500" doc:"Why; kept in the ledger with who decided." example:"paid by bank transfer, receipt 4711"`
 	}
 }
 

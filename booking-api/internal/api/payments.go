@@ -15,6 +15,7 @@ import (
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/money"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 // Confirmation is how a payment stands.
@@ -101,7 +102,7 @@ func preferredWait(header string) time.Duration {
 }
 
 type webhookInput struct {
-	TransmissionID string `header:"Tosspayments-Webhook-Transmission-Id" maxLength:"200"`
+	TransmissionID string `header:"Tosspayments-Webhook-Transmission-Id" text:"token" maxLength:"200"`
 	RawBody        []byte `contentType:"application/json"`
 }
 
@@ -123,6 +124,11 @@ type tossEvent struct {
 	} `json:"data"`
 }
 
+const maxTold = 200 // characters
+
+// told is a text of the webhook as it can be kept: it is not ours to refuse.
+func told(s string) string { return text.Told(s, maxTold) }
+
 func (a *api) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, error) {
 	var e tossEvent
 	if err := json.Unmarshal(in.RawBody, &e); err != nil && !json.Valid(in.RawBody) {
@@ -133,11 +139,11 @@ func (a *api) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 		id = fmt.Sprintf("sha256:%x", sha256.Sum256(in.RawBody))
 	}
 	hint := booking.Hint{
-		TransmissionID: id, Type: e.EventType, OrderID: e.Data.OrderID, PaymentKey: e.Data.PaymentKey,
-		Status: booking.ProviderStatus(e.Data.Status), Body: in.RawBody,
+		TransmissionID: id, Type: told(e.EventType), OrderID: told(e.Data.OrderID), PaymentKey: told(e.Data.PaymentKey),
+		Status: booking.ProviderStatus(told(e.Data.Status)), Body: in.RawBody,
 	}
 	if e.EventType == "" {
-		hint.Type, hint.OrderID, hint.Status = "DEPOSIT_CALLBACK", e.OrderID, booking.ProviderStatus(e.Status)
+		hint.Type, hint.OrderID, hint.Status = "DEPOSIT_CALLBACK", told(e.OrderID), booking.ProviderStatus(told(e.Status))
 	}
 	if err := a.Bookings.WebhookHint(ctx, hint); err != nil {
 		return nil, err // anything but 200 makes the provider send it again

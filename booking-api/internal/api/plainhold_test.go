@@ -10,8 +10,8 @@ import (
 
 func TestPlainSeatsAreReadAsJSONWouldBe(t *testing.T) {
 	t.Parallel()
-	const plain = `{"seats":["1F-A-1","가-나-2"]}`
-	pieces := []string{"", `"`, `\`, `\"`, `","`, `\u0041`, ",", "[", "]", "{", "}", ":", " ", "\n", "\t", "\x00", "\x1f", "\x7f", "\xff", "\xea", "x", `"seats"`, `"],"seats":["`}
+	const plain = `{"seats":["1F-A-1","2F-B-20"]}`
+	pieces := []string{"", `"`, `\`, `\"`, `","`, `\u0041`, ",", "[", "]", "{", "}", ":", " ", "\n", "\t", "\x00", "\x1f", "\x7f", "\xff", "\xea", "x", "가", `"seats"`, `"],"seats":["`}
 	accepted := 0
 	for at := range len(plain) + 1 {
 		for _, piece := range pieces {
@@ -66,6 +66,7 @@ func TestWhatIsNotPlainIsLeft(t *testing.T) {
 		`{"best_available":{"count":2}}`:             false,
 		"{\"seats\":[\"a\x00\"]}":                    false,
 		"{\"seats\":[\"a\xff\"]}":                    false,
+		`{"seats":["가-나-2"]}`:                        false, // to be normalised
 	} {
 		if _, ok := plainSeats([]byte(body)); ok != plain {
 			t.Errorf("plain is %t for %.60q", ok, body)

@@ -23,6 +23,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/logging"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 	"github.com/fairgate/fairgate/shared/queue"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 const (
@@ -37,7 +38,7 @@ const (
 )
 
 var (
-	errKeyRequired = errs.New(errs.Malformed, "idempotency_key_required", "Send an Idempotency-Key of 1 to 200 characters.")
+	errKeyRequired = errs.New(errs.Malformed, "idempotency_key_required", "Send an Idempotency-Key of 1 to 200 printable ASCII characters.")
 	errOrigin      = errs.ErrForbidden.WithMessage("A request that relies on a cookie must come from this site's own pages.")
 )
 
@@ -219,7 +220,10 @@ func (a *api) requireKey(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-func isKey(s string) bool { return s != "" && len(s) <= maxKeyLength && isText(s) }
+func isKey(s string) bool {
+	_, err := text.Token(strings.ReplaceAll(s, " ", ""))
+	return s != "" && len(s) <= maxKeyLength && err == nil
+}
 
 // requireSameSite refuses what another site could have made this browser send.
 func (a *api) requireSameSite(ctx huma.Context, next func(huma.Context)) {

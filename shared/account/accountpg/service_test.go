@@ -33,7 +33,7 @@ func newServiceWith(t *testing.T, hasher account.Hasher) (*account.Service, *pgx
 	pool := pgtest.Pool(t)
 	client, prefix := backendtest.Redis(t)
 	return account.New(accountpg.New(pool), hasher, accountredis.New(client, prefix), accountredis.NewRevoked(client, prefix, account.AccessLifetime),
-		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 600, SignUps: 600, RefreshLifetime: time.Hour}), pool
+		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 600, SignUps: 1_000_000, RefreshLifetime: time.Hour, EmailKey: []byte("of a test")}), pool
 }
 
 func signUp(t *testing.T, s *account.Service, email string) account.Account {
@@ -65,6 +65,11 @@ func TestSignUpRules(t *testing.T) {
 		"no letter":               {account.NewAccount{Email: "a@b.test", Password: "12345-12345", Name: "a"}, errs.ErrValidationFailed},
 		"no symbol":               {account.NewAccount{Email: "a@b.test", Password: "Secret12345", Name: "a"}, errs.ErrValidationFailed},
 		"no name":                 {account.NewAccount{Email: "a@b.test", Password: goodPassword, Name: "  "}, errs.ErrValidationFailed},
+		"zero width in the name":  {account.NewAccount{Email: "a@b.test", Password: goodPassword, Name: "a\u200bb"}, errs.ErrValidationFailed},
+		"name of a filler":        {account.NewAccount{Email: "a@b.test", Password: goodPassword, Name: "\u3164"}, errs.ErrValidationFailed},
+		"NUL in the e-mail":       {account.NewAccount{Email: "a\x00@b.test", Password: goodPassword, Name: "a"}, errs.ErrValidationFailed},
+		"local part of 65 bytes":  {account.NewAccount{Email: strings.Repeat("a", 65) + "@b.test", Password: goodPassword, Name: "a"}, errs.ErrValidationFailed},
+		"control in the password": {account.NewAccount{Email: "a@b.test", Password: goodPassword + "\x00", Name: "a"}, errs.ErrValidationFailed},
 		"strange language":        {account.NewAccount{Email: "a@b.test", Password: goodPassword, Name: "a", Locale: "xx"}, errs.ErrValidationFailed},
 	} {
 		a, err := s.SignUp(ctx, c.n, "127.0.0.1")
@@ -181,7 +186,7 @@ func TestSignUpsAreLimitedByAddress(t *testing.T) {
 	t.Parallel()
 	client, prefix := backendtest.Redis(t)
 	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix), accountredis.NewRevoked(client, prefix, account.AccessLifetime),
-		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 3, SignUps: 2, RefreshLifetime: time.Hour})
+		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 3, SignUps: 2, RefreshLifetime: time.Hour, EmailKey: []byte("of a test")})
 	for i, address := range []string{"10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1"} {
 		n := account.NewAccount{Email: fmt.Sprintf("a%d@b.test", i), Password: goodPassword, Name: "a"}
 		if _, err := s.SignUp(context.Background(), n, address); errors.Is(err, errs.ErrRateLimited) != (i == 3) {
@@ -194,7 +199,7 @@ func TestFailedLogInsAreLimitedByAddress(t *testing.T) {
 	t.Parallel()
 	client, prefix := backendtest.Redis(t)
 	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, prefix), accountredis.NewRevoked(client, prefix, account.AccessLifetime),
-		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 3, SignUps: 600, RefreshLifetime: time.Hour})
+		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 3, SignUps: 600, RefreshLifetime: time.Hour, EmailKey: []byte("of a test")})
 	signUp(t, s, "a@b.test")
 	logIn := func(email, password, address string) error {
 		_, _, err := s.LogIn(context.Background(), email, password, account.From{Network: address})
@@ -279,11 +284,12 @@ func TestLogOutDeletionAndExpiryEndRefreshing(t *testing.T) {
 	}
 }
 
-func TestDeletedAccountIsAnonymousAndItsEmailFree(t *testing.T) {
+func TestDeletedAccountIsAnonymousAndItsEmailIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	s, pool := newService(t)
 	ctx := context.Background()
 	a := signUp(t, s, "a@b.test")
+	logIn(t, s, "a@b.test")
 	if err := s.Delete(ctx, a.ID, "wrong-Pass1", account.From{Network: "127.0.0.1"}); !errors.Is(err, account.ErrWrongPassword) {
 		t.Fatalf("with a wrong password: %v", err)
 	}
@@ -293,15 +299,63 @@ func TestDeletedAccountIsAnonymousAndItsEmailFree(t *testing.T) {
 	if _, err := s.Get(ctx, a.ID); !errors.Is(err, account.ErrNotFound) {
 		t.Errorf("still there: %v", err)
 	}
-	var left int
-	const q = `SELECT count(*) FROM account WHERE id = $1 AND email IS NULL AND password_hash IS NULL AND name = ''`
-	if err := pool.QueryRow(ctx, q, a.ID).Scan(&left); err != nil || left != 1 {
-		t.Errorf("%d anonymous rows, %v", left, err)
+	var left, logins, told int
+	const q = `SELECT (SELECT count(*) FROM account WHERE id = $1 AND email IS NULL AND password_hash IS NULL AND name = ''),
+		(SELECT count(*) FROM login WHERE account_id = $1), (SELECT count(*) FROM outbox WHERE type = 'account.deleted' AND payload::text LIKE '%' || $1 || '%')`
+	if err := pool.QueryRow(ctx, q, a.ID).Scan(&left, &logins, &told); err != nil || left != 1 || logins != 0 || told != 1 {
+		t.Errorf("%d anonymous rows, %d log-ins, %d events, %v; want 1, 0, 1", left, logins, told, err)
 	}
-	if again := signUp(t, s, "a@b.test"); again.ID == a.ID {
-		t.Error("the same account came back")
+	signUp(t, s, "other@b.test")
+	_, taken := s.SignUp(ctx, account.NewAccount{Email: "other@b.test", Password: goodPassword, Name: "a"}, "127.0.0.1")
+	for _, email := range []string{"a@b.test", " A@B.Test "} {
+		_, err := s.SignUp(ctx, account.NewAccount{Email: email, Password: goodPassword, Name: "a"}, "127.0.0.1")
+		if !errors.Is(err, account.ErrEmailTaken) || err.Error() != taken.Error() {
+			t.Errorf("%q again: %v, want the same as for an address in use, %v", email, err, taken)
+		}
+	}
+	if _, _, err := s.LogIn(ctx, "a@b.test", goodPassword, account.From{Network: "127.0.0.1"}); !errors.Is(err, account.ErrInvalidCredentials) {
+		t.Errorf("log-in after all: %v", err)
 	}
 }
+
+// TestNoSignUpSlipsThroughAnErasure signs up all the time while an account is erased.
+func TestNoSignUpSlipsThroughAnErasure(t *testing.T) {
+	t.Parallel()
+	s, pool := newServiceWith(t, plainHasher{})
+	ctx := context.Background()
+	for i := range 10 {
+		email := fmt.Sprintf("a%d@b.test", i)
+		a := signUp(t, s, email)
+		var erased atomic.Bool
+		var fans sync.WaitGroup
+		for range 4 {
+			fans.Go(func() {
+				for again := true; again; {
+					again = !erased.Load() // once more behind its end
+					_, err := s.SignUp(ctx, account.NewAccount{Email: email, Password: goodPassword, Name: "a"}, "127.0.0.1")
+					if !errors.Is(err, account.ErrEmailTaken) {
+						t.Errorf("a sign-up beside the erasure: %v", err)
+					}
+				}
+			})
+		}
+		if err := s.Delete(ctx, a.ID, goodPassword, from()); err != nil {
+			t.Error(err)
+		}
+		erased.Store(true)
+		fans.Wait()
+	}
+	var accounts int
+	if err := pool.QueryRow(ctx, `SELECT count(*) FROM account WHERE email IS NOT NULL`).Scan(&accounts); err != nil || accounts != 0 {
+		t.Errorf("%d accounts came back, %v", accounts, err)
+	}
+}
+
+// plainHasher takes no time.
+type plainHasher struct{}
+
+func (plainHasher) Hash(password string) (string, error) { return password, nil }
+func (plainHasher) Verify(hash, password string) bool    { return hash == password }
 
 func TestSeedIsIdempotent(t *testing.T) {
 	t.Parallel()

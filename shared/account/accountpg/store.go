@@ -4,11 +4,15 @@ package accountpg
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/platform/logging"
+	"github.com/fairgate/fairgate/shared/platform/outbox"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
 
@@ -20,13 +24,17 @@ type Store struct {
 // New returns a store on pool.
 func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
-// Create stores a new account; account.ErrEmailTaken if its e-mail is in use.
-func (s *Store) Create(ctx context.Context, a account.Account, passwordHash string) error {
+// Create stores a new account; account.ErrEmailTaken if its e-mail is in use, or was that
+// of an account that is erased.
+func (s *Store) Create(ctx context.Context, a account.Account, passwordHash string, email account.Email) error {
+	// Of an address that is being erased, one statement sees either the account or the mark.
 	const q = `
 		INSERT INTO account (id, email, password_hash, name, role, locale, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`
-	_, err := s.pool.Exec(ctx, q, a.ID, a.Email, passwordHash, a.Name, a.Role, a.Locale, a.CreatedAt)
-	if postgres.IsUniqueViolation(err, "account_email") {
+		SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::timestamptz
+		WHERE NOT EXISTS (SELECT FROM account WHERE email = ANY($8))
+		  AND NOT EXISTS (SELECT FROM erased_email WHERE mark = $9)`
+	tag, err := s.pool.Exec(ctx, q, a.ID, a.Email, passwordHash, a.Name, a.Role, a.Locale, a.CreatedAt, email.Forms, email.Mark[:])
+	if err == nil && tag.RowsAffected() == 0 || postgres.IsUniqueViolation(err, "account_email") {
 		return account.ErrEmailTaken
 	}
 	return err
@@ -48,10 +56,13 @@ func (s *Store) CreateMany(ctx context.Context, accounts []account.Account, pass
 
 const columns = `id, email, name, role, locale, created_at, password_hash`
 
-// ByEmail returns an account and its password hash.
-func (s *Store) ByEmail(ctx context.Context, email string) (account.Account, string, error) {
-	const q = `SELECT ` + columns + ` FROM account WHERE email = $1 AND deleted_at IS NULL`
-	return scan(s.pool.QueryRow(ctx, q, email))
+// ByEmail returns the account that has the first of these forms of its e-mail, and its
+// password hash.
+func (s *Store) ByEmail(ctx context.Context, forms ...string) (account.Account, string, error) {
+	const q = `
+		SELECT ` + columns + ` FROM account WHERE email = ANY($1) AND deleted_at IS NULL
+		ORDER BY array_position($1, email) LIMIT 1`
+	return scan(s.pool.QueryRow(ctx, q, forms))
 }
 
 // ByID returns an account and its password hash.
@@ -81,12 +92,18 @@ func (s *Store) Update(ctx context.Context, a account.Account) error {
 	return err
 }
 
-// Erase removes what names the person and revokes all log-ins.
-func (s *Store) Erase(ctx context.Context, id string) error {
+// Erase removes what names the person and all log-ins, marks the e-mail, and tells the
+// other nouns.
+func (s *Store) Erase(ctx context.Context, id string, mark account.EmailMark) error {
 	const erase = `
 		UPDATE account SET email = NULL, password_hash = NULL, name = '', deleted_at = now()
 		WHERE id = $1 AND deleted_at IS NULL`
-	const revoke = `UPDATE login SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL`
+	const keep = `INSERT INTO erased_email (mark) VALUES ($1) ON CONFLICT DO NOTHING`
+	const logOut = `DELETE FROM login WHERE account_id = $1`
+	told, err := event.New(event.TypeAccountDeleted, id, 1, time.Now().UTC(), logging.RequestID(ctx), event.AccountDeleted{AccountID: id})
+	if err != nil {
+		return err
+	}
 	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, erase, id)
 		if err != nil {
@@ -95,7 +112,12 @@ func (s *Store) Erase(ctx context.Context, id string) error {
 		if tag.RowsAffected() == 0 {
 			return account.ErrNotFound
 		}
-		_, err = tx.Exec(ctx, revoke, id)
-		return err
+		batch := &pgx.Batch{}
+		batch.Queue(keep, mark[:])
+		batch.Queue(logOut, id)
+		if err := outbox.Queue(batch, told); err != nil {
+			return err
+		}
+		return tx.SendBatch(ctx, batch).Close()
 	})
 }

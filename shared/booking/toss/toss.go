@@ -22,6 +22,7 @@ import (
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/money"
 	"github.com/fairgate/fairgate/shared/platform/tracing"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 // DefaultTimeout bounds one request, the reading of its answer included.
@@ -150,12 +151,19 @@ func read(status int, raw []byte) (booking.ProviderPayment, error) {
 	return answer.translate(), nil
 }
 
+// maxTold is in characters: the longest text of the provider's that is kept.
+const maxTold = 2000
+
+// told is a text of the provider's that can be kept: what it sends is not ours to
+// refuse, and a payment must not hang on a character in it.
+func told(s string) string { return text.Told(s, maxTold) }
+
 func readFailure(status int, raw []byte) error {
 	var answer struct{ Code, Message string }
 	if err := json.Unmarshal(raw, &answer); err != nil || answer.Code == "" {
 		return noAnswer(fmt.Errorf("status %d without a code", status))
 	}
-	return &booking.ProviderError{Kind: kindOf(status, answer.Code), Code: answer.Code, Message: answer.Message}
+	return &booking.ProviderError{Kind: kindOf(status, answer.Code), Code: told(answer.Code), Message: told(answer.Message)}
 }
 
 // kinds are the codes that decide by themselves, whatever their status.
@@ -211,19 +219,19 @@ type payment struct {
 
 func (p payment) translate() booking.ProviderPayment {
 	out := booking.ProviderPayment{
-		PaymentKey: p.PaymentKey, OrderID: p.OrderID, Status: booking.ProviderStatus(p.Status),
-		Currency: p.Currency, Total: won(p.TotalAmount), Balance: won(p.BalanceAmount),
-		Method: p.Method, ApprovedAt: moment(p.ApprovedAt),
+		PaymentKey: told(p.PaymentKey), OrderID: told(p.OrderID), Status: booking.ProviderStatus(told(p.Status)),
+		Currency: told(p.Currency), Total: won(p.TotalAmount), Balance: won(p.BalanceAmount),
+		Method: told(p.Method), ApprovedAt: moment(p.ApprovedAt),
 	}
 	if p.Receipt != nil {
-		out.ReceiptURL = p.Receipt.URL
+		out.ReceiptURL = told(p.Receipt.URL)
 	}
 	if p.Failure != nil {
-		out.FailureCode, out.FailureMessage = p.Failure.Code, p.Failure.Message
+		out.FailureCode, out.FailureMessage = told(p.Failure.Code), told(p.Failure.Message)
 	}
 	for _, c := range p.Cancels {
 		out.Cancels = append(out.Cancels, booking.ProviderCancel{
-			TransactionKey: c.TransactionKey, Amount: won(c.CancelAmount), Reason: c.CancelReason, CanceledAt: moment(c.CanceledAt),
+			TransactionKey: told(c.TransactionKey), Amount: won(c.CancelAmount), Reason: told(c.CancelReason), CanceledAt: moment(c.CanceledAt),
 		})
 	}
 	return out

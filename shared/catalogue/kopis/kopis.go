@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fairgate/fairgate/shared/money"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 // Seoul is the zone of all its dates and times.
@@ -104,8 +105,10 @@ func read[T any](r io.Reader, finish func(*T) error) ([]T, error) {
 func ReadVenues(r io.Reader) ([]Venue, error) {
 	return read(r, func(v *Venue) error {
 		var err error
+		tidy(&v.ID, &v.Name, &v.Region, &v.Address)
 		v.Seats = number(v.SeatText)
 		for i := range v.Halls {
+			tidy(&v.Halls[i].ID, &v.Halls[i].Name)
 			v.Halls[i].Seats = number(v.Halls[i].SeatText)
 		}
 		if v.Lat, err = strconv.ParseFloat(v.LatText, 64); err != nil {
@@ -122,6 +125,12 @@ func ReadVenues(r io.Reader) ([]Venue, error) {
 func ReadPerformances(r io.Reader) ([]Performance, error) {
 	return read(r, func(p *Performance) error {
 		var err error
+		tidy(&p.ID, &p.Title, &p.VenueID, &p.HallID, &p.Genre, &p.CastText, &p.Runtime, &p.Age, &p.PriceText, &p.Poster, &p.TimeText)
+		if synopsis, err := text.Note(p.Synopsis); err == nil { // of many lines
+			p.Synopsis = synopsis
+		} else {
+			tidy(&p.Synopsis)
+		}
 		if p.From, err = time.Parse("2006.01.02", p.FromText); err != nil {
 			return fmt.Errorf("kopis: performance %s: first day %q", p.ID, p.FromText)
 		}
@@ -132,8 +141,16 @@ func ReadPerformances(r io.Reader) ([]Performance, error) {
 	})
 }
 
-func number(text string) int {
-	n, _ := strconv.Atoi(strings.ReplaceAll(strings.TrimSpace(text), ",", ""))
+// tidy brings texts into the form in which they are searched and compared: people type
+// them in the offices of venues.
+func tidy(texts ...*string) {
+	for _, s := range texts {
+		*s = text.Query(*s)
+	}
+}
+
+func number(digits string) int {
+	n, _ := strconv.Atoi(strings.ReplaceAll(strings.TrimSpace(digits), ",", ""))
 	return n
 }
 

@@ -10,7 +10,9 @@ import (
 
 	"github.com/fairgate/fairgate/shared/notify"
 	"github.com/fairgate/fairgate/shared/platform/coalesce"
+	"github.com/fairgate/fairgate/shared/platform/logging"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
+	"github.com/fairgate/fairgate/shared/text"
 )
 
 // Deliveries is a notify.Deliveries. Nobody waits for its commits to be on disk: what
@@ -148,13 +150,16 @@ func (s *Deliveries) markSent(ctx context.Context, deliveries []notify.Delivery)
 	return make([]struct{}, len(deliveries)), s.pool.SendBatch(ctx, batch).Close()
 }
 
-// Release puts a delivery back to pending, unless its lease was taken over.
+const maxError = 2000 // characters
+
+// Release puts a delivery back to pending, unless its lease was taken over. Of the
+// cause no address is kept: mail servers repeat the one that they refuse.
 func (s *Deliveries) Release(ctx context.Context, l notify.Lease, cause error) error {
 	const q = `
-		UPDATE delivery SET state = 'pending', leased_until = NULL, last_error = left($6, 2000)
+		UPDATE delivery SET state = 'pending', leased_until = NULL, last_error = $6
 		WHERE channel = $1 AND template = $2 AND entity = $3 AND recipient = $4
 		  AND state = 'sending' AND attempt = $5`
-	if _, err := s.pool.Exec(ctx, q, l.Channel, l.Template, l.Entity, l.Recipient, l.Attempt, cause.Error()); err != nil {
+	if _, err := s.pool.Exec(ctx, q, l.Channel, l.Template, l.Entity, l.Recipient, l.Attempt, text.Told(logging.Mask(cause.Error()), maxError)); err != nil {
 		return fmt.Errorf("notifypg: release: %w", err)
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 func developmentKeys() []string {
 	return []string{
 		"fairgate-development-token-key-1", "fairgate-development-hold-key-01", "fairgate-development-pass-key-01",
-		"fairgate-development-place-key-1", "fairgate-development-ticket-key1",
+		"fairgate-development-place-key-1", "fairgate-development-ticket-key1", "fairgate-development-email-key-1",
 	}
 }
 

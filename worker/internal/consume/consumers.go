@@ -32,6 +32,7 @@ type Handlers struct {
 	Mail     Mail
 	Slack    Slack
 	Push     Push
+	Erasure  Erasure
 }
 
 // sixHours of the ladder's last rung: as long as a mail server may be down.
@@ -52,6 +53,7 @@ func Table(h Handlers) []Consumer {
 		{Queue: "fairgate.mail", Events: told, Handle: h.Mail.send(), Workers: 8, Gather: gather, Attempts: sixHours},
 		{Queue: "fairgate.slack", Events: told, Handle: h.Slack.post(), Workers: 1},
 		{Queue: "fairgate.push", Events: told, Handle: h.Push.tell(), Workers: 64, Gather: gather},
+		{Queue: "fairgate.erasure", Events: []string{event.TypeAccountDeleted}, Handle: h.Erasure.forget(), Workers: 1, Attempts: sixHours},
 	}
 }
 

@@ -43,6 +43,9 @@ type Mail struct {
 
 func (m Mail) send() rabbit.Handler {
 	return told(func(ctx context.Context, t notify.Template, b event.Booking) error {
+		if b.Email == "" {
+			return nil // its owner wanted to be forgotten
+		}
 		letter, err := m.Writer.Mail(t, b)
 		if err != nil {
 			return err

@@ -36,9 +36,12 @@ type Deps struct {
 	QueueDepths func(ctx context.Context) ([]rabbit.Depth, error)
 	// Pending returns the money whose outcome is not known yet.
 	Pending func(ctx context.Context) ([]booking.Pending, error)
-	Audit   Audit
-	Prunes  []Prune
-	Metrics prometheus.Registerer
+	// ForgetNames removes the names that erased accounts left in up to limit accounts'
+	// bookings, and returns for how many of them everything is done.
+	ForgetNames func(ctx context.Context, limit int) (int, error)
+	Audit       Audit
+	Prunes      []Prune
+	Metrics     prometheus.Registerer
 }
 
 // Audit is the audit log; see audit.Log.
@@ -59,6 +62,7 @@ func Table(d Deps) []run.Job {
 		{Name: "send_refunds", Every: time.Second, Timeout: 5 * time.Minute, Do: looked(d.Bookings.SendDueRefunds)},
 		{Name: "sweep_holds", Every: 10 * time.Second, Do: batches(d.SweepHolds)},
 		{Name: "forget_idempotency_keys", Every: time.Minute, Do: batches(d.Bookings.ForgetKeys)},
+		{Name: "forget_names", Every: time.Minute, Do: counted(func(ctx context.Context) (int, error) { return d.ForgetNames(ctx, limit) })},
 		{Name: "prune", Every: 10 * time.Minute, Timeout: 5 * time.Minute, Do: prune(d.Prunes)},
 		{Name: "check_invariants", Every: 15 * time.Second, Timeout: time.Minute, Do: sweep(d.Bookings.Sweep)},
 		{Name: "measure_invariants", Every: 15 * time.Second, Everywhere: true, Do: invariants(d.Bookings.Violations, d.Metrics)},
