@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/locale"
 	"github.com/fairgate/fairgate/shared/money"
+	"github.com/fairgate/fairgate/shared/platform/page"
 )
 
 // functions are what templates may call beside the methods of their data.
@@ -16,10 +18,12 @@ func (s *site) functions() template.FuncMap {
 		"t":      s.messages.Text,
 		"asset":  s.assets.url,
 		"won":    won,
-		"day":    s.day,
-		"days":   s.days,
-		"moment": s.moment,
+		"days":   days,
+		"moment": func(language string, t time.Time) string { return locale.For(language).Moment(t) },
+		"length": func(language, text string) string { return locale.For(language).Runtime(text) },
+		"age":    func(language, text string) string { return locale.For(language).Age(text) },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"data":   page.DataLanguage,
 		"prices": prices,
 		"fault":  s.fieldFault,
 	}
@@ -45,32 +49,9 @@ func won(amount money.KRW) string {
 	return digits
 }
 
-// day returns a date, e.g. "2026. 11. 20. (금)".
-func (s *site) day(language string, t time.Time) string {
-	return s.date(language, "date.day", t)
-}
-
-func (s *site) date(language, key string, t time.Time) string {
-	t = t.In(seoul)
-	return s.messages.Text(language, key, "y", t.Year(), "d", t.Day(),
-		"m", s.messages.Text(language, fmt.Sprintf("date.month.%d", t.Month())),
-		"weekday", s.messages.Text(language, fmt.Sprintf("date.weekday.%s", t.Weekday())))
-}
-
-// moment returns a date with its time of day.
-func (s *site) moment(language string, t time.Time) string {
-	return s.day(language, t) + " " + t.In(seoul).Format("15:04")
-}
-
-// days returns the span of a run, both ends inclusive.
-func (s *site) days(language string, p catalogue.Performance) string {
-	if p.StartsOn.Equal(p.EndsOn) {
-		return s.day(language, p.StartsOn)
-	}
-	if p.StartsOn.Year() == p.EndsOn.Year() {
-		return s.messages.Text(language, "date.span", "from", s.date(language, "date.short", p.StartsOn), "to", s.date(language, "date.short", p.EndsOn), "y", p.StartsOn.Year())
-	}
-	return s.day(language, p.StartsOn) + " – " + s.day(language, p.EndsOn)
+// days says the span of a run.
+func days(language string, p catalogue.Performance) string {
+	return locale.For(language).Days(p.StartsOn, p.EndsOn)
 }
 
 // gradePrice is one line of a price list.

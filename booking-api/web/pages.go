@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -36,10 +37,26 @@ func (s *site) home(c *fiber.Ctx, language string) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
+	categories, err := s.categories(c.UserContext(), filter.Category)
+	if err != nil {
+		return content{}, err
+	}
 	return content{
 		template: "home", title: s.messages.Text(language, "home.title"), module: "home.js",
 		body: homeBody{Categories: categories, Filter: filter, Items: items, Next: next},
 	}, nil
+}
+
+// categories returns those to choose from, in the order of the filter: the ones that
+// have performances, and the one that is chosen.
+func (s *site) categories(ctx context.Context, chosen string) ([]string, error) {
+	filled, err := s.Source.Categories(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(categories), func(name string) bool {
+		return name != chosen && !slices.Contains(filled, name)
+	}), nil
 }
 
 type showtimeRow struct {

@@ -10,11 +10,11 @@ import (
 	"io/fs"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/locale"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/page"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
@@ -22,10 +22,6 @@ import (
 
 //go:embed messages static templates
 var files embed.FS
-
-// seoul is where the shows are: their times are shown in its zone, which has had
-// no summer time since 1988.
-var seoul = time.FixedZone("KST", 9*60*60)
 
 type site struct {
 	Options
@@ -222,7 +218,7 @@ func (s *site) view(c *fiber.Ctx, made content) (view, error) {
 }
 
 func (v *view) setData(messages *page.Messages, made content) error {
-	facts := map[string]any{"language": v.Language, "chosen": v.Chosen, "personal": made.personal, "texts": messages.Texts(v.Language, append(made.texts, "js.")...)}
+	facts := map[string]any{"language": v.Language, "chosen": v.Chosen, "personal": made.personal, "words": locale.For(v.Language).Words, "texts": messages.Texts(v.Language, append(made.texts, "js.")...)}
 	for key, value := range made.data {
 		facts[key] = value
 	}

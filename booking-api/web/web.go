@@ -25,6 +25,8 @@ type Source interface {
 	// Performances returns one page of the list, soonest first, and the cursor of
 	// the next ("" at the end).
 	Performances(ctx context.Context, filter Filter) (items []catalogue.Performance, next string, err error)
+	// Categories that have performances.
+	Categories(ctx context.Context) ([]string, error)
 	Performance(ctx context.Context, id string) (catalogue.Performance, error)
 	// Showtimes of a performance in order of time.
 	Showtimes(ctx context.Context, performanceID string) ([]catalogue.Showtime, error)

@@ -33,12 +33,17 @@ func (f fakeSource) Performances(_ context.Context, filter Filter) ([]catalogue.
 	return []catalogue.Performance{p}, "next-page", nil
 }
 
+func (fakeSource) Categories(context.Context) ([]string, error) {
+	return []string{"concert", "load-of-ours", "play"}, nil
+}
+
 func (fakeSource) Performance(_ context.Context, id string) (catalogue.Performance, error) {
 	if id != "PF1" {
 		return catalogue.Performance{}, catalogue.ErrPerformanceNotFound
 	}
 	return catalogue.Performance{
 		ID: "PF1", Title: `Rock & <b>Roll</b>`, Category: "concert", VenueName: "KSPO DOME", Colour: "#5a4a86",
+		Runtime: "2시간 30분", Age: "만 7세 이상", Cast: []catalogue.Performer{{ID: "p1", Name: "김하늘"}},
 		StartsOn: time.Date(2027, 1, 10, 0, 0, 0, 0, time.UTC), EndsOn: time.Date(2027, 1, 12, 0, 0, 0, 0, time.UTC),
 	}, nil
 }
@@ -105,7 +110,7 @@ func TestPagesShowWhatTheyAreGiven(t *testing.T) {
 		{"/", "zh-Hant-TW,zh;q=0.9", []string{`<html lang="en">`, `lang="zh">以下`}},
 		{"/performances/PF1?a=b&lang=en", "ko", []string{`href="/login?next=%2Fperformances%2FPF1%3Fa%3Db%26lang%3Den&amp;lang=en"`}},
 		{"/signup?next=%2Fq%2Fqueued", "ko", []string{`href="/login?next=%2Fq%2Fqueued"`}},
-		{"/performances/PF1", "en", []string{`href="/q/queued?showtime=st1"`, `href="/sales/plain/seats?showtime=st2"`, "On sale Fri, 20 Nov 2026 22:00", "VIP ₩190,000 · R ₩150,000"}},
+		{"/performances/PF1", "en", []string{`href="/q/queued?showtime=st1"`, `href="/sales/plain/seats?showtime=st2"`, "On sale Fri, 20 Nov 2026, 22:00 KST", "2 h 30 min", "Ages 7 and over", `<span lang="ko">김하늘</span>`, "VIP ₩190,000 · R ₩150,000"}},
 		{"/sales/queued/seats", "ko", []string{`"showtime":"st1"`, `"max_seats":4`, `"VIP":190000`}},
 		{"/sales/plain/seats?showtime=st2", "ko", []string{`"showtime":"st2"`, `"queued":false`}},
 		{"/bookings/bkg-1/pay", "ko", []string{`"booking":"bkg-1"`}},
@@ -200,6 +205,22 @@ func TestTextsNameNoNumbers(t *testing.T) {
 			if strings.ContainsAny(text, "0123456789") && !numbered.MatchString(key) {
 				t.Errorf("%s %s: a number of its own: %q", language, key, text)
 			}
+		}
+	}
+}
+
+func TestOnlyCategoriesWithPerformancesAreOffered(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, fakeSource{})
+	offered := regexp.MustCompile(`href="/\?category=([a-z-]+)"`)
+	for path, want := range map[string]string{"/": "concert play", "/?category=flight": "concert play flight", "/?category=nonsense": "concert play"} {
+		_, body, _ := get(t, app, path, "ko")
+		var got []string
+		for _, match := range offered.FindAllStringSubmatch(body, -1) {
+			got = append(got, match[1])
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s offers %v, want %s", path, got, want)
 		}
 	}
 }

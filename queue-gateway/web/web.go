@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fairgate/fairgate/shared/locale"
 	"github.com/fairgate/fairgate/shared/platform/page"
 )
 
@@ -103,7 +104,7 @@ func New() (*Pages, error) {
 }
 
 func (p *Pages) template(name string) (*template.Template, error) {
-	t, err := template.New(name).Funcs(template.FuncMap{"t": p.messages.Text}).ParseFS(files, name)
+	t, err := template.New(name).Funcs(template.FuncMap{"t": p.messages.Text, "data": page.DataLanguage}).ParseFS(files, name)
 	if err != nil {
 		return nil, fmt.Errorf("waiting page: %w", err)
 	}
@@ -170,8 +171,9 @@ type waitingView struct {
 }
 
 func (p *Pages) build(language string, sale Sale) (*page.Document, error) {
+	words := locale.For(language).Words.OfTime()
 	data, err := json.Marshal(map[string]any{
-		"sale": sale.ID, "identity": sale.Identity, "language": language, "texts": p.messages.Texts(language, "js."),
+		"sale": sale.ID, "identity": sale.Identity, "language": language, "words": words, "texts": p.messages.Texts(language, "js."),
 		"claim_seconds": sale.ClaimSeconds, "session_seconds": sale.SessionSeconds, "grace_seconds": sale.GraceSeconds,
 	})
 	if err != nil {

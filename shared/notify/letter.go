@@ -5,12 +5,13 @@ import (
 	"embed"
 	"fmt"
 	htmltemplate "html/template"
+	"slices"
 	"strings"
 	texttemplate "text/template"
-	"time"
 
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/event"
+	"github.com/fairgate/fairgate/shared/locale"
 )
 
 // Mail is one mail, ready to be sent.
@@ -68,7 +69,7 @@ type letter struct {
 
 type fact struct{ Label, Value string }
 
-type seatLine struct{ No, Grade, Price string }
+type seatLine struct{ Where, Grade, Price string }
 
 // Mail writes the mail of a template about a booking, in the booking's language.
 func (w *Writer) Mail(t Template, b event.Booking) (Mail, error) {
@@ -102,7 +103,7 @@ func (w *Writer) letter(t Template, b event.Booking) (letter, error) {
 		Facts: []fact{
 			{p.performance, b.PerformanceTitle},
 			{p.venue, b.VenueName},
-			{p.startsAt, p.time(b.StartsAt)},
+			{p.startsAt, p.says.Moment(b.StartsAt)},
 			{p.amount, p.won(b.Amount)},
 			{p.number, b.OrderID},
 		},
@@ -110,8 +111,8 @@ func (w *Writer) letter(t Template, b event.Booking) (letter, error) {
 	if b.RefundAmount > 0 && t != BookingConfirmed {
 		l.Facts = append(l.Facts, fact{p.refund, p.won(b.RefundAmount)})
 	}
-	for _, seat := range b.Seats {
-		l.Seats = append(l.Seats, seatLine{No: seat.No, Grade: seat.Grade, Price: p.won(seat.Price)})
+	for _, seat := range inOrder(b.Seats) {
+		l.Seats = append(l.Seats, seatLine{Where: p.says.Seat(seat.No), Grade: seat.Grade, Price: p.won(seat.Price)})
 	}
 	return l, nil
 }
@@ -126,20 +127,22 @@ func (w *Writer) Notification(t Template, b event.Booking) (Notification, error)
 	return Notification{
 		AccountID: b.AccountID, Kind: t, Entity: b.ID,
 		Title: fmt.Sprintf(says.subject, b.PerformanceTitle),
-		Body:  fmt.Sprintf("%s · %s", p.time(b.StartsAt), seatNumbers(b)),
+		Body:  fmt.Sprintf("%s · %s", p.says.Moment(b.StartsAt), p.says.Seats(seatNumbers(b))),
 		Link:  linkTo(b),
 	}, nil
 }
 
 func linkTo(b event.Booking) string { return "/me/bookings#" + b.ID }
 
-func seatNumbers(b event.Booking) string {
+func seatNumbers(b event.Booking) []string {
 	numbers := make([]string, len(b.Seats))
 	for i, seat := range b.Seats {
 		numbers[i] = seat.No
 	}
-	return strings.Join(numbers, ", ")
+	return numbers
 }
 
-// seoul has had no summer time since 1988, so the zone needs no database.
-func seoul(t time.Time) time.Time { return t.In(time.FixedZone("KST", 9*60*60)) }
+// inOrder returns seats as they lie in the hall.
+func inOrder(seats []event.Seat) []event.Seat {
+	return slices.SortedStableFunc(slices.Values(seats), func(a, b event.Seat) int { return locale.CompareSeats(a.No, b.No) })
+}

@@ -36,8 +36,8 @@ func TestMailSaysWhatMatters(t *testing.T) {
 		subject  string
 		both     []string // in text and HTML
 	}{
-		{notify.BookingConfirmed, "ko", "[예매 완료] 밤의 <노래> & 춤", []string{"김하늘님", "2026년 12월 24일 (목) 19:30", "330,000원", "1F-A-1-7", "165,000원", "KSPO DOME", "ord-1", "http://127.0.0.1:8080/me/bookings#bkg-1"}},
-		{notify.BookingConfirmed, "en", "Booking confirmed: 밤의 <노래> & 춤", []string{"Hello 김하늘", "Thu, 24 Dec 2026, 19:30 (KST)", "₩330,000", "1F-A-1-8", "http://127.0.0.1:8080/me/bookings#bkg-1"}},
+		{notify.BookingConfirmed, "ko", "[예매 완료] 밤의 <노래> & 춤", []string{"김하늘님", "2026. 12. 24. (목) 19:30", "330,000원", "1층 A구역 1열 7번", "165,000원", "KSPO DOME", "ord-1", "http://127.0.0.1:8080/me/bookings#bkg-1"}},
+		{notify.BookingConfirmed, "en", "Booking confirmed: 밤의 <노래> & 춤", []string{"Hello 김하늘", "Thu, 24 Dec 2026, 19:30 KST", "₩330,000", "Floor 1, section A, row 1, seat 8", "http://127.0.0.1:8080/me/bookings#bkg-1"}},
 		{notify.BookingCancelled, "ko", "[예매 취소] 밤의 <노래> & 춤", []string{"환불 금액", "320,000원"}},
 		{notify.BookingCancelled, "en", "Booking cancelled: 밤의 <노래> & 춤", []string{"Refund", "₩320,000"}},
 		{notify.BookingExpired, "ko", "[예매 만료] 밤의 <노래> & 춤", []string{"만료"}},
@@ -108,7 +108,7 @@ func TestNotificationIsInTheFansLanguage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.Title != "Booking confirmed: 밤의 <노래> & 춤" || n.Link != "/me/bookings#bkg-1" || n.AccountID != "acc-1" || !strings.Contains(n.Body, "1F-A-1-7, 1F-A-1-8") {
+	if n.Title != "Booking confirmed: 밤의 <노래> & 춤" || n.Link != "/me/bookings#bkg-1" || n.AccountID != "acc-1" || !strings.Contains(n.Body, "Floor 1, section A, row 1, seat 7; Floor 1, section A, row 1, seat 8") {
 		t.Errorf("notification = %+v", n)
 	}
 }

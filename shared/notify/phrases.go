@@ -1,9 +1,7 @@
 package notify
 
 import (
-	"fmt"
-	"time"
-
+	"github.com/fairgate/fairgate/shared/locale"
 	"github.com/fairgate/fairgate/shared/money"
 )
 
@@ -15,7 +13,7 @@ type phrases struct {
 
 	performance, venue, startsAt, amount, number, refund, seat, price, footer string
 
-	time func(time.Time) string
+	says locale.Locale // dates, times and seats
 	won  func(money.KRW) string
 }
 
@@ -47,7 +45,7 @@ func korean() phrases {
 		performance: "공연", venue: "장소", startsAt: "일시", amount: "결제 금액", number: "주문 번호", refund: "환불 금액",
 		seat: "좌석", price: "가격",
 		footer: "이 메일은 예매 안내를 위해 발송되었습니다. Fairgate",
-		time:   koreanTime,
+		says:   locale.For("ko"),
 		won:    func(k money.KRW) string { return k.String() + "원" },
 		templates: map[Template]wording{
 			BookingConfirmed: {"[예매 완료] %s", "예매가 확정되었습니다. 좌석과 티켓 번호는 내 예매에서 보실 수 있습니다.", "예매 내역 보기", toneGood},
@@ -64,7 +62,7 @@ func english() phrases {
 		performance: "Performance", venue: "Venue", startsAt: "Starts", amount: "Amount", number: "Order", refund: "Refund",
 		seat: "Seat", price: "Price",
 		footer: "You receive this mail because of your booking. Fairgate",
-		time:   func(t time.Time) string { return seoul(t).Format("Mon, 2 Jan 2006, 15:04 (MST)") },
+		says:   locale.For("en"),
 		won:    func(k money.KRW) string { return "₩" + k.String() },
 		templates: map[Template]wording{
 			BookingConfirmed: {"Booking confirmed: %s", "Your booking is confirmed. Your seats and ticket numbers are under My bookings.", "My bookings", toneGood},
@@ -73,10 +71,4 @@ func english() phrases {
 			BookingExpired:   {"Booking expired: %s", "The time to pay has passed and the booking has expired. Its seats are on sale again.", "My bookings", tonePlain},
 		},
 	}
-}
-
-func koreanTime(t time.Time) string {
-	t = seoul(t)
-	days := [...]string{"일", "월", "화", "수", "목", "금", "토"}
-	return fmt.Sprintf("%s (%s) %s", t.Format("2006년 1월 2일"), days[t.Weekday()], t.Format("15:04"))
 }

@@ -45,7 +45,7 @@ func (w *Writer) Post(t Template, b event.Booking) (Post, error) {
 		Template: t, Entity: b.ID,
 		Text: fmt.Sprintf("%s %s %s", headline, title, p.won(amount)),
 		Sections: []string{
-			fmt.Sprintf("%s *%s*\n%s · %s", headline, title, escapeSlack(b.VenueName), p.time(b.StartsAt)),
+			fmt.Sprintf("%s *%s*\n%s · %s", headline, title, escapeSlack(b.VenueName), p.says.Moment(b.StartsAt)),
 			fmt.Sprintf("`%s` · %d석 · *%s*", b.OrderID, len(b.Seats), p.won(amount)),
 		},
 	}, nil

@@ -1,8 +1,8 @@
 // My bookings: the coming ones first, their state in words, cancelling with the
 // refund shown before it asks.
-import { momentText, seatWords, shortId, sortedSeats, ticketsOf, zoneNames } from "./bookingview.js";
-import { address, element, freshKey, goLogin, linkTo, made, onReturn, say } from "./chrome.js";
-import { dayTime, grouped } from "./format.js";
+import { seatWords, shortId, showMoment, sortedSeats, ticketsOf } from "./bookingview.js";
+import { address, data, element, freshKey, goLogin, linkTo, made, madeOfData, onReturn, say } from "./chrome.js";
+import { grouped, timeText } from "./format.js";
 import { call, isPassing } from "./session.js";
 
 let cursor = "";
@@ -38,8 +38,8 @@ function row(booking) {
   facts.append(
     made("p", say(stateKey(booking)), `badge ${booking.state}`),
     heading(booking.performance_title),
-    made("p", booking.starts_at ? momentText(booking.starts_at) : "", "quiet number"),
-    made("p", booking.venue_name, "quiet"),
+    made("p", showMoment(booking.starts_at), "quiet number"),
+    madeOfData("p", booking.venue_name, "quiet"),
     seats,
     made("p", `${say("bookings.seats", { n: booking.seats.length })} · ${say("booking.won", { n: grouped(booking.amount) })}`, "number sum"),
     made("p", booking.order_id ? say("bookings.order", { id: booking.order_id }) : "", "quiet small number order"),
@@ -50,14 +50,14 @@ function row(booking) {
 
 /** What the focus goes to when the button it was on is gone. @param {string} text */
 function heading(text) {
-  const title = made("h2", text);
+  const title = madeOfData("h2", text);
   title.tabIndex = -1;
   return title;
 }
 
 /** @param {any} booking @param {import("./bookingview.js").Seat} seat */
 function seatItem(booking, seat) {
-  const item = made("li", say("booking.seat", { seat: seatWords(seat.no, booking.zones), grade: seat.grade ?? "" }));
+  const item = made("li", say("booking.seat", { seat: seatWords(seat.no), grade: seat.grade ?? "" }));
   const ticket = booking.tickets?.get(seat.no);
   if (ticket && booking.state === "confirmed") item.append(" ", made("span", `${say("booking.ticket")} ${shortId(ticket.id)}`, "quiet number"));
   return item;
@@ -78,10 +78,9 @@ function waysOf(booking) {
   return ways;
 }
 
-/** Adds what other calls know: names of zones, numbers of tickets. @param {any[]} fresh */
+/** Adds the numbers of the tickets. @param {any[]} fresh */
 async function complete(fresh) {
-  for (const { id, showtime_id, state } of fresh) {
-    keep([{ id, zones: await zoneNames(showtime_id) }]);
+  for (const { id, state } of fresh) {
     if (state === "confirmed") keep([{ id, tickets: await ticketsOf(id) }]);
   }
   show();
@@ -162,17 +161,16 @@ async function showHolds() {
   const answer = await call("GET", "/v1/me/holds");
   if (answer.status !== 200) return;
   holds = answer.body.items ?? [];
-  await drawHolds();
+  drawHolds();
 }
 
-async function drawHolds() {
-  const names = await Promise.all(holds.map((hold) => zoneNames(hold.showtime_id)));
-  element("holds").replaceChildren(...holds.map((hold, i) => {
+function drawHolds() {
+  element("holds").replaceChildren(...holds.map((hold) => {
     const item = made("li", "", "row booking");
     const facts = made("div", "", "facts");
     const seats = made("ul", "", "seats");
-    seats.append(...sortedSeats(hold.seats.map((/** @type {string} */ no) => ({ no }))).map((seat) => made("li", seatWords(seat.no, names[i]))));
-    facts.append(made("p", say("bookings.held"), "badge pending_payment"), made("h2", say("bookings.held_until", { time: dayTime(Date.parse(hold.expires_at)) })), seats,
+    seats.append(...sortedSeats(hold.seats.map((/** @type {string} */ no) => ({ no }))).map((seat) => made("li", seatWords(seat.no))));
+    facts.append(made("p", say("bookings.held"), "badge pending_payment"), made("h2", say("bookings.held_until", { time: timeText(data.words, Date.parse(hold.expires_at), true) })), seats,
       made("p", `${say("bookings.seats", { n: hold.seats.length })} · ${say("booking.won", { n: grouped(hold.amount) })}`, "number sum"));
     const ways = made("div", "", "way");
     ways.append(linkTo(say("bookings.held_go"), address(`/sales/${hold.sale_id}/seats`, { showtime: hold.showtime_id })));
@@ -221,7 +219,7 @@ async function refresh(booking) {
 function ask(booking) {
   asked = booking;
   if (!cancelKeys.has(booking.id)) cancelKeys.set(booking.id, freshKey());
-  element("cancel-what").textContent = sortedSeats(booking.seats).map((/** @type {import("./bookingview.js").Seat} */ seat) => seatWords(seat.no, booking.zones)).join("\n");
+  element("cancel-what").textContent = sortedSeats(booking.seats).map((/** @type {import("./bookingview.js").Seat} */ seat) => seatWords(seat.no)).join("\n");
   const back = booking.state === "confirmed" ? (booking.refundable_amount ?? booking.amount) : 0;
   element("cancel-refund").textContent = back ? say("bookings.refund", { n: grouped(back) }) : say("bookings.no_charge");
   element("cancel").returnValue = "";

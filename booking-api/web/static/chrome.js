@@ -1,6 +1,6 @@
 // What every page does: show who is logged in, and addresses that keep the language.
 import { keepAddress, thisAddress } from "./address.js";
-import { pageData, speaker } from "./format.js";
+import { isKorean, pageData, speaker } from "./format.js";
 import { accessToken, call, forgetToken, isPassing, knownWho } from "./session.js";
 import { cookiesRefused, deviceStore } from "./storage.js";
 
@@ -49,6 +49,21 @@ export function made(tag, text, kind) {
   if (kind) node.className = kind;
   return node;
 }
+
+/**
+ * Says that a text is Korean where the page is not: for data that nobody translates,
+ * such as the title of a show, so that it is read out right.
+ * @template {HTMLElement} Node
+ * @param {Node} node
+ * @returns {Node}
+ */
+export function inItsLanguage(node) {
+  if (data.language !== "ko" && isKorean(node.textContent ?? "")) node.lang = "ko";
+  return node;
+}
+
+/** As made, for a text that is data. @param {string} tag @param {string} text @param {string} [kind] class */
+export const madeOfData = (tag, text, kind) => inItsLanguage(made(tag, text, kind));
 
 /** A link that looks like a button. @param {string} text @param {string} href @param {string} [kind] */
 export function linkTo(text, href, kind = "button") {

@@ -1,8 +1,8 @@
 // A booking from "please pay" to its end: summary and countdown, the payment
 // window, the confirmation, the result.
-import { momentText, seatWords, sortedSeats, ticketCard, ticketsOf, zoneNames } from "./bookingview.js";
-import { address, data, element, freshKey, goLogin, made, onReturn, say } from "./chrome.js";
-import { clockOffset, clockText, grouped } from "./format.js";
+import { seatWords, showMoment, sortedSeats, ticketCard, ticketsOf } from "./bookingview.js";
+import { address, data, element, freshKey, goLogin, inItsLanguage, made, madeOfData, onReturn, say } from "./chrome.js";
+import { clockOffset, clockText, grouped, isKorean } from "./format.js";
 import { accessToken, call, isPassing, timeout } from "./session.js";
 import { tabStore } from "./storage.js";
 
@@ -14,8 +14,6 @@ const confirmKey = `fairgate.confirm.${data.booking}`;
 let booking = null;
 let offset = 0;
 let hurried = false;
-/** Names of the hall's zones. @type {Map<string, string> | undefined} */
-let zones;
 /** @type {() => any} */
 let action = () => {};
 
@@ -44,7 +42,8 @@ function showSummary() {
   element("summary").hidden = !booking;
   if (!booking) return;
   element("what").textContent = booking.performance_title;
-  element("where").textContent = [booking.venue_name, booking.starts_at ? momentText(booking.starts_at) : ""].filter(Boolean).join("\n");
+  inItsLanguage(element("what"));
+  element("where").replaceChildren(madeOfData("span", booking.venue_name), "\n", made("span", showMoment(booking.starts_at)));
   element("seats").replaceChildren(...booking.seats.map(seatLine));
   element("order").textContent = booking.order_id ?? "";
   element("order-line").hidden = !booking.order_id;
@@ -55,7 +54,7 @@ function showSummary() {
 function seatLine(seat) {
   const line = document.createElement("li");
   line.append(
-    made("span", say("booking.seat", { seat: seatWords(seat.no, zones), grade: seat.grade ?? "" })),
+    made("span", say("booking.seat", { seat: seatWords(seat.no), grade: seat.grade ?? "" })),
     made("span", say("booking.won", { n: grouped((seat.price ?? 0) - (seat.discount ?? 0)) })),
   );
   return line;
@@ -79,7 +78,7 @@ async function showTickets() {
 function drawTickets(tickets) {
   element("tickets").hidden = false;
   element("tickets").replaceChildren(...booking.seats.map((/** @type {import("./bookingview.js").Seat} */ seat) =>
-    ticketCard(booking, seat, tickets?.get(seat.no)?.id ?? "", zones)));
+    ticketCard(booking, seat, tickets?.get(seat.no)?.id ?? "")));
 }
 
 function payable() {
@@ -227,20 +226,12 @@ async function load() {
   offset = clockOffset(answer.headers);
   booking = answer.body;
   booking.seats = sortedSeats(booking.seats);
-  nameZones();
   if (booking.state === "pending_payment" && booking.payment_state === "confirming") return follow("confirming", 1500);
   if (booking.state === "pending_payment") return offerPayment();
   if (booking.state === "expired") return expired();
   if (booking.state === "cancelling") return follow("cancelling", 3000);
   show(booking.state);
   if (booking.state === "confirmed") showTickets();
-}
-
-/** The names come a moment later where the hall is not in the browser's cache. */
-async function nameZones() {
-  if (zones) return;
-  zones = await zoneNames(booking.showtime_id);
-  showSummary();
 }
 
 /** Asks again until the state is another. @param {string} state @param {number} ms */
@@ -250,8 +241,14 @@ function follow(state, ms) {
   again(load, ms);
 }
 
+/** Why a payment was refused: the provider says it in Korean. @param {{message?: string} | undefined} failure */
+function refusalText(failure) {
+  if (!failure?.message) return "";
+  return data.language !== "ko" && isKorean(failure.message) ? say("pay.refused.reason") : failure.message;
+}
+
 function offerPayment() {
-  const values = { amount: grouped(booking.amount), reason: booking.failure?.message ?? "" };
+  const values = { amount: grouped(booking.amount), reason: refusalText(booking.failure) };
   if (booking.payment_state === "failed") return show("declined", { values, go: "pay.declined.go", act: pay });
   const go = booking.amount === 0 ? "pay.free.go" : "pay.ready.go";
   const code = query.get("code");

@@ -4,7 +4,7 @@ import { FREE } from "./seatmap.js";
 
 /**
  * @typedef {{map: import("./seatmap.js").SeatMap, chosen: Set<number>, free: () => {zones: Int32Array}, pick: (seat: number) => void}} Hall
- * @typedef {{none: string, where: (seat: number) => string, price: (seat: number) => string}} Words
+ * @typedef {{none: string, zone: (code: string) => string, where: (seat: number) => string, price: (seat: number) => string}} Words
  */
 
 const most = 300; // seats listed at once
@@ -30,7 +30,7 @@ export class SeatList {
     const grade = element("list-grade").value;
     const options = map.zones.flatMap((zone, i) => {
       const fits = !grade || map.ranges[i].some((seat) => map.grades[map.grade[seat]].code === grade);
-      return fits ? [new Option(`${zone.name} (${free().zones[i]})`, String(i))] : [];
+      return fits ? [new Option(`${this.words.zone(zone.code)} (${free().zones[i]})`, String(i))] : [];
     });
     element("list-zone").replaceChildren(...options);
   }

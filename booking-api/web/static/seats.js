@@ -1,12 +1,13 @@
 // Choosing seats: the map, the list and the keyboard's grid show one choice; a
 // press on "book" holds the seats, makes the booking and goes to pay.
 import { address, data, element, freshKey, goLogin, linkTo, made, onReturn, say } from "./chrome.js";
-import { clockOffset, clockText, dayTime, grouped } from "./format.js";
+import { clockOffset, clockText, grouped, timeText } from "./format.js";
 import { Link } from "./link.js";
 import { MapView } from "./mapview.js";
 import { SeatGrid } from "./seatgrid.js";
 import { SeatList } from "./seatlist.js";
 import { FREE, HELD, countFree, nearestFree, readBitset, readSeatMap } from "./seatmap.js";
+import { seatText, zoneText } from "./seatwords.js";
 import { call, isPassing, timeout } from "./session.js";
 import { tabStore } from "./storage.js";
 
@@ -43,7 +44,7 @@ let bookKey = freshKey();
 // ---- words --------------------------------------------------------------
 
 /** @param {number} seat */
-const where = (seat) => say("seats.where", { zone: map.zones[map.zone[seat]].name, row: map.row[seat], col: map.col[seat] });
+const where = (seat) => seatText(data.words, map.numbers[seat]);
 /** @param {number} seat */
 const priceOf = (seat) => data.prices[map.grades[map.grade[seat]].code] ?? 0;
 /** @param {number} seat */
@@ -51,8 +52,7 @@ const stateWord = (seat) => say(chosen.has(seat) ? "seats.state.mine" : `seats.s
 /** @param {number} seat */
 function label(seat) {
   const words = say("seats.label", {
-    zone: map.zones[map.zone[seat]].name, row: map.row[seat], col: map.col[seat],
-    grade: map.grades[map.grade[seat]].code, price: grouped(priceOf(seat)), state: stateWord(seat),
+    seat: where(seat), grade: map.grades[map.grade[seat]].code, price: grouped(priceOf(seat)), state: stateWord(seat),
   });
   return map.accessible.has(seat) ? `${words}, ${say("seats.accessible")}` : words;
 }
@@ -316,7 +316,7 @@ async function findUnpaid() {
 }
 
 function noticeOfHold() {
-  if (hold) notice(say("seats.yours", { time: dayTime(Date.parse(hold.expires_at) - offset) }));
+  if (hold) notice(say("seats.yours", { time: timeText(data.words, Date.parse(hold.expires_at), true) }));
 }
 
 // ---- time ---------------------------------------------------------------
@@ -439,7 +439,7 @@ async function start() {
   const hall = { map, chosen, free: () => free, cursor: () => grid?.shown ?? -1, words: { stage: say("seats.stage") }, pick: toggle, label };
   view = new MapView(element("map"), hall);
   grid = new SeatGrid(element("grid"), hall, (seat) => view.showSeat(seat));
-  list = new SeatList(hall, { none: say("seats.list.none"), where, price: (seat) => say("seats.won", { n: grouped(priceOf(seat)) }) });
+  list = new SeatList(hall, { none: say("seats.list.none"), zone: (code) => zoneText(data.words, code), where, price: (seat) => say("seats.won", { n: grouped(priceOf(seat)) }) });
   element("map-note").textContent = say("seats.hint");
   changed();
   link.start();

@@ -40,6 +40,7 @@ export async function open(browser, { size = "phone", language = "ko", colour = 
   /** @type {string[]} */
   const faults = [];
   collectFaults(page, faults);
+  await context.addInitScript(watchTexts);
   return { context, page, faults };
 }
 
@@ -70,6 +71,45 @@ function collectFaults(page, faults) {
 export async function picture(page, name) {
   mkdirSync(pictures, { recursive: true });
   await page.screenshot({ path: `${pictures}${name}.png` });
+}
+
+/**
+ * Runs in every page of a test, in every state it comes to: a text with a placeholder
+ * that nothing filled, or a key that no catalogue has, is a fault; so is Hangul on an
+ * English page, except in what says that it is Korean (data, such as titles and names).
+ */
+function watchTexts() {
+  const unfilled = /\{\w*\}|%[sdv!]|\bundefined\b|\bNaN\b|\[object |\b(?:js|seats|pay|bookings|booking|login|signup|home|performance|error|terms|privacy)\.[a-z_]+(?:\.[a-z_]+)*\b/;
+  const hangul = /[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]/;
+  /** @type {Set<string>} */
+  const told = new Set();
+  /** @param {string | null} text @param {Element | null} element @param {string} where */
+  const look = (text, element, where) => {
+    if (!text || !element || element.closest("script, style, noscript")) return;
+    // The title of a window cannot say in which language the name of a show is.
+    const foreign = document.documentElement.lang === "en" && element.tagName !== "TITLE" && hangul.test(text) && element.closest("[lang]") === document.documentElement;
+    const fault = unfilled.test(text) ? "is not filled in" : foreign ? "is Korean on an English page" : "";
+    if (!fault || told.has(text)) return;
+    told.add(text);
+    console.error(`text of ${where} ${fault}: ${text}`);
+  };
+  /** @param {Node} root */
+  const lookAt = (root) => {
+    if (root instanceof Text) look(root.data, root.parentElement, root.parentElement?.tagName ?? "");
+    if (!(root instanceof Element)) return;
+    for (const element of [root, ...root.querySelectorAll("[aria-label], [placeholder], [alt], [title]")]) {
+      for (const name of ["aria-label", "placeholder", "alt", "title"]) look(element.getAttribute(name), element, name);
+    }
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) look(/** @type {Text} */ (node).data, node.parentElement, node.parentElement?.tagName ?? "");
+  };
+  // Seen once what stands is whole: a page says in the same step which language its data have.
+  new MutationObserver((changes) => {
+    for (const { target, addedNodes, type } of changes) {
+      if (type !== "childList") lookAt(target);
+      for (const node of addedNodes) if (node.isConnected) lookAt(node);
+    }
+  }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["aria-label", "placeholder", "alt", "title"] });
 }
 
 /**

@@ -16,8 +16,9 @@ export function sampleHall() {
     const x0 = 100 + (block % columns) * 300;
     const y0 = 300 + Math.floor(block / columns) * 260;
     const grade = Math.min(3, Math.floor(block / columns));
-    const code = block < 26 ? String.fromCharCode(65 + block) : `A${String.fromCharCode(39 + block)}`;
-    zones.push({ code, name: `${Math.floor(block / 12) + 1}층 ${code}구역`, grade: grades[grade].code, outline: [x0 - 12, y0 - 12, x0 + 252, y0 - 12, x0 + 252, y0 + 202, x0 - 12, y0 + 202] });
+    const letter = block < 26 ? String.fromCharCode(65 + block) : `A${String.fromCharCode(39 + block)}`;
+    const code = `${Math.floor(block / 12) + 1}F-${letter}`;
+    zones.push({ code, name: `${Math.floor(block / 12) + 1}층 ${letter}구역`, grade: grades[grade].code, outline: [x0 - 12, y0 - 12, x0 + 252, y0 - 12, x0 + 252, y0 + 202, x0 - 12, y0 + 202] });
     for (let row = 0; row < rows; row++) {
       const xy = [x0, y0 + row * 10];
       for (let seat = 1; seat < perRow; seat++) xy.push(10, 0);

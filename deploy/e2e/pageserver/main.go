@@ -80,6 +80,8 @@ func (shop) Performances(_ context.Context, filter site.Filter) ([]catalogue.Per
 	return items, "more", nil
 }
 
+func (shop) Categories(context.Context) ([]string, error) { return []string{"concert", "musical"}, nil }
+
 func sample(i int) catalogue.Performance {
 	colours := []string{"#5a4a86", "#8a3b4c", "#2f6b63", "#3d5a8a", "#7a5a2a", "#2c6a8a", "#6a4a7a", "#44603a"}
 	day := time.Date(2027, 1, 10+i, 0, 0, 0, 0, time.UTC)

@@ -2,7 +2,7 @@
 import { keepAddress, thisAddress } from "./address.js";
 import { accessToken, askToken, call, isPassing, timeout } from "./session.js";
 import { cookiesRefused, tabStore } from "./storage.js";
-import { clockOffset, pageData, speaker } from "./format.js";
+import { clockOffset, isKorean, pageData, speaker } from "./format.js";
 import { pollDelay, screenOf } from "./line.js";
 import { Link } from "./link.js";
 import { element, show } from "./view.js";
@@ -35,7 +35,7 @@ function draw() {
   const before = screenNow;
   screenNow = screenOf(model);
   show(screenNow, model, {
-    say, language: data.language, claimSeconds: data.claim_seconds, sessionSeconds: data.session_seconds, graceSeconds: data.grace_seconds,
+    say, language: data.language, words: data.words, claimSeconds: data.claim_seconds, sessionSeconds: data.session_seconds, graceSeconds: data.grace_seconds,
     memory, now, updatedAt, requestId: "", canRestore,
   });
   if (model.place?.ahead) tabStore.set(memoryKey, memory);
@@ -358,11 +358,17 @@ async function nameSale() {
   if (sale.status !== 200) return;
   const performance = await call("GET", `/v1/performances/${sale.body.performance_id}`, { auth: "none" });
   if (performance.status !== 200) return;
-  element("title").textContent = performance.body.title;
+  fillWithData("title", performance.body.title);
   element("poster").dataset.letter = performance.body.title.slice(0, 1);
   if (performance.body.colour) element("poster").querySelector("rect")?.setAttribute("fill", performance.body.colour);
-  element("venue").textContent = performance.body.venue?.name ?? performance.body.venue_name ?? "";
+  fillWithData("venue", performance.body.venue?.name ?? performance.body.venue_name ?? "");
   draw();
+}
+
+/** Data may be Korean on a page that is not. @param {string} id @param {string} text */
+function fillWithData(id, text) {
+  element(id).textContent = text;
+  if (data.language !== "ko" && isKorean(text)) element(id).lang = "ko";
 }
 
 element("go").addEventListener("click", () => actions[screenNow]?.());

@@ -1,11 +1,11 @@
 // Puts a screen on the page: texts, numbers, ring, bar, buttons, announcements.
-import { clockText, dateTime, dayTime, durationText, grouped } from "./format.js";
+import { clockText, durationText, grouped, isKorean, momentText, timeText } from "./format.js";
 import { progress, waitText } from "./line.js";
 
 /**
  * @typedef {import("./line.js").Model} Model
  * @typedef {(key: string, values?: Record<string, string | number>) => string} Say
- * @typedef {{say: Say, language: string, claimSeconds: number, sessionSeconds: number, graceSeconds: number, memory: {first: number, best: number},
+ * @typedef {{say: Say, language: string, words: import("./format.js").Words, claimSeconds: number, sessionSeconds: number, graceSeconds: number, memory: {first: number, best: number},
  *   now: () => number, updatedAt: number, requestId: string, canRestore: boolean}} Surroundings
  */
 
@@ -38,8 +38,8 @@ export function show(screen, model, around) {
   showRing(screen, model, around, changed);
   showNotes(screen, model, around);
   showButtons(screen, around);
-  element("opens").textContent = model.opensAt ? say("js.opens", { time: dateTime(model.opensAt) }) : "";
-  element("updated").textContent = around.updatedAt ? say("js.updated", { time: dayTime(around.updatedAt) }) : "";
+  element("opens").textContent = model.opensAt ? say("js.opens", { time: momentText(around.words, model.opensAt) }) : "";
+  element("updated").textContent = around.updatedAt ? say("js.updated", { time: timeText(around.words, around.updatedAt, true) }) : "";
   document.title = titleText(screen, model, around, eyebrow, headline);
   announce(screen, changed, [eyebrow, whole(headline), sub]);
 }
@@ -183,6 +183,7 @@ function showNotes(screen, model, around) {
   const words = model.line?.message?.[around.language] || model.line?.message?.ko || model.line?.message?.en || "";
   element("message").hidden = !words;
   if (element("words").textContent !== words) element("words").textContent = words;
+  element("words").lang = isKorean(words) ? "ko" : around.language;
 }
 
 const primary = new Set(["offered", "active", "lapsed", "left", "finished", "login", "cookies", "error", "soldout", "closed"]);

@@ -243,6 +243,26 @@ func (s *Store) Performances(ctx context.Context, p catalogue.PerformanceQuery) 
 	return page.items, page.next, err
 }
 
+// Categories returns the categories that have performances, by name and at most 30 s
+// old, except catalogue.LoadRun. They are shared: do not change them.
+func (s *Store) Categories(ctx context.Context) ([]string, error) { return s.kinds.get(ctx, "") }
+
+// readCategories walks the index of categories from one to the next.
+func (s *Store) readCategories(ctx context.Context, _ string) ([]string, error) {
+	const q = `
+		WITH RECURSIVE kind AS (
+			(SELECT category FROM performance ORDER BY category LIMIT 1)
+			UNION ALL
+			SELECT (SELECT p.category FROM performance p WHERE p.category > kind.category ORDER BY p.category LIMIT 1)
+			FROM kind WHERE kind.category IS NOT NULL)
+		SELECT category FROM kind WHERE category IS NOT NULL AND category <> $1 ORDER BY category`
+	rows, err := s.pool.Query(ctx, q, catalogue.LoadRun)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 // readPerformances reads the page that the JSON of a catalogue.PerformanceQuery asks for.
 func (s *Store) readPerformances(ctx context.Context, key string) (page performancePage, err error) {
 	var p catalogue.PerformanceQuery

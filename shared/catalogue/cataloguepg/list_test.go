@@ -255,3 +255,17 @@ func TestAPageIsRememberedForAMoment(t *testing.T) {
 		t.Errorf("another page: %v, %v", items, err)
 	}
 }
+
+func TestCategoriesAreThoseOfPerformances(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.write(t, func(ctx context.Context, tx pgx.Tx) error {
+		p := s.shows[0]
+		p.ID, p.Category = "pload", catalogue.LoadRun
+		return cataloguepg.PutPerformance(ctx, tx, p)
+	})
+	got, err := cataloguepg.New(s.pool).Categories(context.Background())
+	if want := []string{"concert", "play"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("categories: got %v, %v; want %v", got, err, want)
+	}
+}

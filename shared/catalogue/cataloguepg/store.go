@@ -47,6 +47,7 @@ type Store struct {
 	open      *cache[[]catalogue.Sale] // under one key
 	shows     *cache[catalogue.Performance]
 	pages     *cache[performancePage]
+	kinds     *cache[[]string]           // categories, under one key
 	bodies    *cache[[]byte]             // by hall and version: gzip of the compact JSON
 	maps      *cache[*catalogue.SeatMap] // by hall and version
 	stale     *prometheus.CounterVec
@@ -65,6 +66,7 @@ func New(pool *pgxpool.Pool) *Store {
 	s.shows = newCache(showTTL, s.readPerformance)
 	s.pages = newCache(pageTTL, s.readPerformances)
 	s.pages.most = maxPages
+	s.kinds = newCache(showTTL, s.readCategories)
 	s.bodies = newCache(0, s.readBody)
 	s.maps = newCache(0, s.readMap)
 	return s

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/locale"
 )
 
 var sizes = []struct {
@@ -106,4 +107,17 @@ func TestCompactFormGivesTheSameMapBack(t *testing.T) {
 		t.Error("the map changed on the way")
 	}
 	t.Logf("%d seats: %d bytes", len(m.Seats), len(body))
+}
+
+// TestZonesAreCalledAsTheirCodesSay: mails know a seat only by its number, and must
+// say of it what the map says.
+func TestZonesAreCalledAsTheirCodesSay(t *testing.T) {
+	t.Parallel()
+	for _, size := range sizes {
+		for _, zone := range SeatMap("h", size.kind, size.seats).Zones {
+			if said := locale.For("ko").Zone(zone.Code); said != zone.Name {
+				t.Errorf("%s %d: zone %s is called %q on the map and %q in mails", size.kind, size.seats, zone.Code, zone.Name, said)
+			}
+		}
+	}
 }

@@ -3,12 +3,14 @@ package page
 import (
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -109,6 +111,15 @@ func (m *Messages) Text(language, key string, values ...any) string {
 	}
 	// All at once: a value that looks like a placeholder, such as a title, stays as it is.
 	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// DataLanguage is the lang attribute of data on a page: of Korean text on a page of
+// another language, so that it is read out right, else nothing.
+func DataLanguage(language, text string) template.HTMLAttr {
+	if language == "ko" || !strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Hangul, r) }) {
+		return ""
+	}
+	return ` lang="ko"`
 }
 
 // Choose returns the language of a request: ?lang= if it is one of ours (then

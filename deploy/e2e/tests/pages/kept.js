@@ -7,7 +7,7 @@ import { main, pages } from "../../lib/stage.js";
 import { answer, booking, hall, inFuture, opened, seatAnswers, tickets } from "./storefront.js";
 
 const kind = main[0];
-const held = () => ({ hold_id: "hld-1", showtime_id: "st0", sale_id: "queued", seats: ["A-1-3", "A-1-4"], amount: 380000, expires_at: inFuture(240) });
+const held = () => ({ hold_id: "hld-1", showtime_id: "st0", sale_id: "queued", seats: ["1F-A-1-3", "1F-A-1-4"], amount: 380000, expires_at: inFuture(240) });
 /** @param {any[]} items @returns {import("./storefront.js").Answers} */
 const holding = (items) => ({
   ...seatAnswers, "GET /v1/me/holds": () => [200, { items }], "GET /v1/bookings": [200, { items: [], next_cursor: null }],

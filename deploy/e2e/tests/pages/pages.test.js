@@ -6,6 +6,7 @@ import { refusals } from "./refusals.js";
 import { storefront } from "./storefront.js";
 import { streams } from "./stream.js";
 import { waitingPage } from "./waiting.js";
+import { words } from "./words.js";
 
 before(raise);
 after(strike);
@@ -15,4 +16,5 @@ describe("pages", { concurrency: 2 }, () => {
   streams();
   nothingIsLost();
   refusals();
+  words();
 });

@@ -12,7 +12,7 @@ export const inFuture = (/** @type {number} */ seconds) => new Date(Date.now() +
 export const booking = {
   id: "bkg-1", order_id: "ord-1234567", state: "pending_payment", payment_state: "ready", sale_id: "queued", showtime_id: "st0",
   performance_title: "한여름 밤의 콘서트", venue_name: "KSPO DOME", starts_at: "2027-01-10T10:00:00Z",
-  seats: [{ no: "A-3-7", grade: "VIP", price: 190000 }, { no: "A-3-8", grade: "VIP", price: 190000 }], price: 380000, discount: 0, amount: 380000,
+  seats: [{ no: "1F-A-3-7", grade: "VIP", price: 190000 }, { no: "1F-A-3-8", grade: "VIP", price: 190000 }], price: 380000, discount: 0, amount: 380000,
 };
 
 /**
@@ -103,7 +103,7 @@ const stills = [
 function still(state, change, structure) {
   return {
     name: `pay-${state}`, path: "/bookings/bkg-1/pay", ready: `#pay[data-state=${state}]${state === "confirmed" ? " #tickets li:nth-child(2)" : ""}`, structure,
-    says: { ko: "1층 A구역 3열 7번", en: "1층 A구역, row 3, seat 7" },
+    says: { ko: "1층 A구역 3열 7번", en: "Floor 1, section A, row 3, seat 7" },
     answers: {
       "GET /v1/bookings/bkg-1": [200, { ...booking, pay_before: inFuture(580), payment: {}, ...change }],
       "GET /v1/bookings/bkg-1/tickets": [200, tickets],
@@ -266,7 +266,7 @@ function looks(kind) {
   });
 
   test("seats: best together, then given back", async () => {
-    const numbers = ["A-1-3", "A-1-4"];
+    const numbers = ["1F-A-1-3", "1F-A-1-4"];
     const { context, page } = await opened(kind, {
       ...seatAnswers,
       "POST /v1/showtimes/st0/holds": (body) => {

@@ -9,13 +9,25 @@ export function pageData() {
 }
 
 /**
+ * A pattern with {name} replaced by values.
+ * @param {string} pattern
+ * @param {Record<string, string | number>} values
+ */
+export function filled(pattern, values) {
+  return pattern.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/**
  * Returns a function that gives the text of a key, {name} replaced by values.
  * @param {Record<string, string>} texts
  * @returns {(key: string, values?: Record<string, string | number>) => string}
  */
 export function speaker(texts) {
-  return (key, values = {}) => (texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+  return (key, values = {}) => filled(texts[key] ?? key, values);
 }
+
+/** Whether a text has Korean letters. @param {string} text */
+export const isKorean = (text) => /[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]/.test(text);
 
 /** @param {number} n */
 export function grouped(n) {
@@ -48,20 +60,31 @@ export function durationText(language, seconds) {
 }
 
 /**
- * The time of day here, e.g. 20:03:11.
- * @param {number} at
+ * What shared/locale puts into the page: patterns and names of its language. Times
+ * are those of the halls, in Seoul, which has had no summer time since 1988.
+ * @typedef {{weekdays: string[], months: string[], day: string, moment: string, time: string, seat: string, floor: string, arena: string, section: string, between: string}} Words
  */
-export function dayTime(at) {
-  return new Date(at).toTimeString().slice(0, 8);
+const seoul = 9 * 3600 * 1000;
+
+/**
+ * A time of day, e.g. 20:03 KST, with seconds if asked for.
+ * @param {Words} words
+ * @param {number} at
+ * @param {boolean} [seconds]
+ */
+export function timeText(words, at, seconds = false) {
+  return filled(words.time, { time: new Date(at + seoul).toISOString().slice(11, seconds ? 19 : 16) });
 }
 
 /**
- * Day and time here, e.g. 11. 20. 20:00.
+ * A date with its time of day, e.g. Thu, 24 Dec 2026, 19:30 KST.
+ * @param {Words} words
  * @param {number} at
  */
-export function dateTime(at) {
-  const day = new Date(at);
-  return `${day.getMonth() + 1}. ${day.getDate()}. ${dayTime(at).slice(0, 5)}`;
+export function momentText(words, at) {
+  const t = new Date(at + seoul);
+  const day = filled(words.day, { y: t.getUTCFullYear(), m: words.months[t.getUTCMonth()], d: t.getUTCDate(), weekday: words.weekdays[t.getUTCDay()] });
+  return filled(words.moment, { day, time: t.toISOString().slice(11, 16) });
 }
 
 /**
