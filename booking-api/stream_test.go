@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/account/accountredis"
 	"github.com/fairgate/fairgate/shared/notify"
 	"github.com/fairgate/fairgate/shared/notify/notifypg"
 	"github.com/fairgate/fairgate/shared/notify/notifyredis"
@@ -150,5 +152,28 @@ func TestNotificationsAreListedAndStreamedToTheirOwner(t *testing.T) {
 		if event := replayed.next("notification"); !strings.Contains(event, entity) {
 			t.Errorf("replay %s, want %s", event, entity)
 		}
+	}
+}
+
+// An open stream ends with the account that it is for, at every instance, and no other.
+func TestTheStreamOfADeletedAccountEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fans := w.fans(2)
+	const path = "/v1/me/notifications/events"
+	gone, stays := w.stream(path, fans[0].auth...), w.stream(path, fans[1].auth...)
+	elsewhere := accountredis.NewRevoked(w.service.redis, w.service.cfg.Redis.Prefix, account.AccessLifetime)
+	if err := elsewhere.Revoke(context.Background(), fans[0].id); err != nil {
+		t.Fatal(err)
+	}
+	for range gone.events { // ends
+	}
+	w.call("GET", path, nil, fans[0].auth...).is(401, "unauthenticated")
+	select {
+	case _, open := <-stays.events:
+		if !open {
+			t.Error("another account's stream has ended")
+		}
+	default:
 	}
 }

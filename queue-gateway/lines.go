@@ -3,6 +3,7 @@ package queuegateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -31,9 +32,10 @@ var upstreamMessage = map[string]string{
 // which is also how it resumes gently.
 type lines struct {
 	*queueredis.Front
-	hub  *hub.Hub
-	held func() bool
-	told *promises
+	hub     *hub.Hub
+	held    func() bool
+	told    *promises
+	revoked func(accountID string, issued time.Time) bool
 
 	mu     sync.RWMutex
 	shaped map[string]shapedStatus
@@ -51,10 +53,49 @@ var (
 	_ hub.Lines = (*lines)(nil)
 )
 
-func newLines(front *queueredis.Front, held func() bool, told *promises) *lines {
-	l := &lines{Front: front, held: held, told: told, shaped: map[string]shapedStatus{}}
+func newLines(front *queueredis.Front, held func() bool, told *promises, revoked func(string, time.Time) bool) *lines {
+	l := &lines{Front: front, held: held, told: told, revoked: revoked, shaped: map[string]shapedStatus{}}
 	l.hub = hub.New(l)
 	return l
+}
+
+// Place implements api.Lines. The place of an account that is no more is none; so its
+// streams end, too.
+func (l *lines) Place(ctx context.Context, ref queue.PlaceRef) (queue.Place, error) {
+	if l.accountGone(ref) {
+		return queue.Place{}, queue.ErrPlaceInvalid
+	}
+	return l.Front.Place(ctx, ref)
+}
+
+// Present implements hub.Lines.
+func (l *lines) Present(ref queue.PlaceRef) (waiting bool, err error) {
+	if l.accountGone(ref) {
+		return false, queue.ErrPlaceInvalid
+	}
+	return l.Front.Present(ref)
+}
+
+// accountGone reports whether a place is of an account that was deleted.
+func (l *lines) accountGone(ref queue.PlaceRef) bool {
+	if !l.revoked(ref.Subject, time.Time{}) {
+		return false
+	}
+	policy, err := l.Policy(ref.SaleID)
+	return err == nil && policy.Identity == queue.ByAccount
+}
+
+// leaveAll ends the places of an account that was deleted, in all lines.
+func (l *lines) leaveAll(ctx context.Context, accountID string) error {
+	var faults []error
+	for _, sale := range l.Lines() {
+		policy, err := l.Policy(sale)
+		if err == nil && policy.Identity == queue.ByAccount {
+			err = l.LeaveSubject(ctx, sale, accountID)
+		}
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
 }
 
 // Watch implements api.Lines.

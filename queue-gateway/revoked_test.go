@@ -38,3 +38,39 @@ func TestADeletedAccountsTokenAndPlaceDoNothing(t *testing.T) {
 	expect("its turn", g.call("POST", mine+"/entry", "", "Place-Token", place), http.StatusUnauthorized)
 	expect("another account", g.call("POST", places, "", "Authorization", w.bearer("acc-other", "fan")), http.StatusCreated)
 }
+
+// The place of a deleted account is over: its slot is free for the next fan, also where
+// nobody uses the place any more, and its stream ends.
+func TestADeletedAccountsPlaceAndStreamEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.line(sale, func(p *queue.Policy) { p.Identity = queue.ByAccount; p.Capacity = 1 })
+	g := w.gateway()
+	mine := "/v1/queues/" + sale + "/places/me"
+	place, n := g.join(w, "acc-gone")
+	next, _ := g.join(w, "acc-next")
+	enter := func(place string) bool {
+		return g.call("POST", mine+"/entry", "", "Place-Token", place).StatusCode == http.StatusOK
+	}
+	eventually(t, "the fan has entered", func() bool { return enter(place) })
+	if enter(next) {
+		t.Fatal("there are two slots: this test shows nothing")
+	}
+	gone, stays := g.stream(mine+"/events", "Cookie", "place_"+sale+"="+place), g.stream(mine+"/events", "Cookie", "place_"+sale+"="+next)
+	stays.next("place")
+
+	if err := accountredis.NewRevoked(w.redis, w.prefix, account.AccessLifetime).Revoke(context.Background(), "acc-gone"); err != nil {
+		t.Fatal(err)
+	}
+	<-gone.end
+	eventually(t, "the next fan has the slot", func() bool { return enter(next) })
+	at, err := storeOn(w.redis, w).Place(context.Background(), queue.PlaceRef{SaleID: sale, Epoch: 1, N: n})
+	if err != nil || at.State != queue.PlaceLeft {
+		t.Errorf("the place is %s, %v; want left", at.State, err)
+	}
+	select {
+	case err := <-stays.end:
+		t.Errorf("another fan's stream has ended: %v", err)
+	default:
+	}
+}

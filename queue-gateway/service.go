@@ -112,7 +112,7 @@ func (s *Service) wireRoutes() error {
 	held := func() bool { return !s.proxy.Healthy() }
 	s.front.HoldWhile(held)
 	s.ready = append(s.ready, httpd.Check{Name: "lines", Probe: s.front.Ready})
-	s.lines = newLines(s.front, held, newPromises(system, s.metrics))
+	s.lines = newLines(s.front, held, newPromises(system, s.metrics), s.revoked.Has)
 	routes, err := api.New(api.Config{
 		Lines: s.lines, Operator: operator{store, s.front},
 		Tokens: tokens, Passes: queue.NewPassMinter(signer, system), PassKeys: signer.Public(),
@@ -159,6 +159,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Keep(background, "eta_accuracy", func(ctx context.Context) error { return s.lines.told.run(ctx, s.lines.stand) })
 	group.Keep(background, "proxy", s.proxy.Watch)
 	group.Keep(background, "revoked_tokens", s.revoked.Run)
+	group.Keep(background, "deleted_accounts", func(ctx context.Context) error { return s.revoked.Follow(ctx, s.lines.leaveAll) })
 	err := run.Together(ctx,
 		func(ctx context.Context) error {
 			return httpd.ServeAdmin(ctx, s.cfg.AdminAddr, s.metrics, s.ready, s.cfg.PProf)

@@ -17,6 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/account/accountredis"
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/booking/bookingpg"
 	"github.com/fairgate/fairgate/shared/booking/bookingprom"
@@ -49,6 +51,8 @@ const (
 	jobsLock      = 7_301_986 // any number that nothing else locks
 	deliveryLease = time.Minute
 	providerName  = "toss"
+
+	releaseTimeout = 10 * time.Second // of one account's holds
 )
 
 // Service is one worker.
@@ -65,6 +69,8 @@ type Service struct {
 	relay    *outbox.Relay
 	audit    *audit.Log
 	asked    *bookingredis.Requests
+	revoked  *accountredis.Revoked
+	releaser booking.Releaser
 	jobs     *run.Jobs
 	due      []run.Job
 }
@@ -105,11 +111,14 @@ func (s *Service) wire() error {
 	s.relay = outbox.NewRelay(s.pool, publisher{s.broker, s.tracer}, s.log, s.metrics)
 	s.audit = s.auditLog()
 
-	shop, claims := cataloguepg.New(s.pool), bookingpg.NewClaims(s.pool)
+	shop, claims, seats := cataloguepg.New(s.pool), bookingpg.NewClaims(s.pool), bookingredis.New(s.together, s.cfg.Redis.Prefix)
+	s.releaser = booking.Releaser{Catalogue: shop, Redis: seats, Postgres: claims, Feed: seats}
+	s.revoked = accountredis.NewRevoked(s.redis, s.cfg.Redis.Prefix, account.AccessLifetime)
 	s.jobs = run.NewJobs(s.lead, s.finish(), s.log, s.metrics)
 	s.jobs.Keep(run.NewHistory(postgres.NewJobRuns(s.pool).Store, s.log))
 	s.due = signJobs(schedule.Table(schedule.Deps{
 		Bookings: bookings, SweepHolds: claims.SweepLapsed, Metrics: s.metrics,
+		Endings:     schedule.Endings{Lines: lines, Holds: s.releaser},
 		Lines:       schedule.Lines{Live: lines, Mirror: queuepg.New(s.pool)},
 		SoldOut:     schedule.SoldOut{Shop: shop, Line: lines, Gone: claims.Gone, Moved: claims.Moved, Clock: clock.System{}},
 		OutboxLag:   func(ctx context.Context) (int, time.Duration, error) { return outbox.Lag(ctx, s.pool) },
@@ -199,6 +208,14 @@ func (s *Service) Run(ctx context.Context) error {
 				guard.Keep(ctx, "capture_requests", func(ctx context.Context) error { return s.asked.Run(ctx, s.relay.Wake) })
 				return nil
 			},
+			func(ctx context.Context) error {
+				guard.Keep(ctx, "revoked_tokens", s.revoked.Run)
+				return nil
+			},
+			func(ctx context.Context) error {
+				guard.Keep(ctx, "deleted_accounts", func(ctx context.Context) error { return s.revoked.Follow(ctx, s.releaseAccount) })
+				return nil
+			},
 			func(ctx context.Context) error { return consume.Run(ctx, s.broker, s.table, s.finish()) },
 			func(ctx context.Context) error { return s.jobs.Run(ctx, s.due) },
 		)
@@ -211,6 +228,19 @@ func (s *Service) Run(ctx context.Context) error {
 		s.pool.Close()
 	}
 	s.log.InfoContext(ctx, "stopped")
+	return err
+}
+
+// releaseAccount releases what a deleted account still holds.
+func (s *Service) releaseAccount(ctx context.Context, accountID string) error {
+	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
+	defer cancel()
+	released, err := s.releaser.ReleaseAccount(ctx, accountID)
+	if err != nil {
+		s.log.WarnContext(ctx, "the holds of a deleted account are not released yet", "account_id", accountID, "error", err)
+	} else if released > 0 {
+		s.log.InfoContext(ctx, "released the holds of a deleted account", "account_id", accountID, "holds", released)
+	}
 	return err
 }
 

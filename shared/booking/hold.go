@@ -15,6 +15,9 @@ var (
 	ErrUnknownSeat  = errs.New(errs.Invalid, "unknown_seat", "The hall has no such seat.") // extra: unknown
 	ErrHoldNotFound = errs.New(errs.NotFound, "hold_not_found", "There is no such hold.")
 	ErrHoldExpired  = errs.New(errs.Gone, "hold_expired", "The hold has lapsed.")
+	// ErrSessionOver is ErrHoldExpired for what could only have been held in a session of
+	// the line that is over.
+	ErrSessionOver = ErrHoldExpired.WithMessage("The booking session is over.")
 	// ErrPassRequired: the sale is queued, and nobody has shown a session of its line.
 	ErrPassRequired = errs.New(errs.Forbidden, "pass_required", "This sale has a line: an entry pass is required.")
 	ErrSaleNotOpen  = errs.New(errs.Conflict, "sale_not_open", "The sale is not open yet.")

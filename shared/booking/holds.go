@@ -102,8 +102,7 @@ func NewHolds(c Catalogue, key HoldKey, redis FastStore, fallback FallbackStore,
 //
 // It fails with ErrSeatTaken (conflicts lists every one), ErrSeatLimit,
 // ErrUnknownSeat, errs.ErrValidationFailed, ErrKeyReused, ErrPassRequired,
-// ErrSaleNotOpen, ErrSaleClosed, ErrHoldExpired when the session is over, and the catalogue's
-// errors.
+// ErrSaleNotOpen, ErrSaleClosed, ErrSessionOver, and the catalogue's errors.
 func (h *Holds) Hold(ctx context.Context, request HoldRequest) (Hold, error) {
 	place, err := h.where(ctx, request)
 	if err != nil {
@@ -253,14 +252,14 @@ type attempt struct {
 }
 
 // within returns the order with a time to live that ends with the session;
-// ErrHoldExpired when that is over.
+// ErrSessionOver when that is over.
 func (a attempt) within(now time.Time) (HoldOrder, error) {
 	order := a.HoldOrder
 	if !a.sessionEndsAt.IsZero() {
 		order.TTL = min(order.TTL, a.sessionEndsAt.Sub(now).Truncate(time.Millisecond))
 	}
 	if order.TTL <= 0 {
-		return HoldOrder{}, ErrHoldExpired.WithMessage("The booking session is over.")
+		return HoldOrder{}, ErrSessionOver
 	}
 	return order, nil
 }

@@ -48,7 +48,8 @@ type HoldPlaced struct {
 // may then exist or not.
 type HoldStore interface {
 	// Place takes all seats or none: ErrSeatTaken lists every conflict (see SeatsTaken),
-	// ErrSeatLimit, ErrKeyReused. It is linearizable: two calls never both take a seat.
+	// ErrSeatLimit, ErrKeyReused, and ErrSessionOver for a session that was ended here
+	// (SessionHolds). It is linearizable: two calls never both take a seat.
 	// Exactly the seats of a live hold of the same account are answered with that hold,
 	// as it is, however the request is called.
 	Place(ctx context.Context, order HoldOrder) (HoldPlaced, error)
@@ -85,4 +86,13 @@ type FallbackStore interface {
 	// Booked returns those of the nonces that have become bookings, whatever became of
 	// these.
 	Booked(ctx context.Context, nonces []string) ([]string, error)
+}
+
+// SessionHolds are the holds of one store by the session of the line that they were
+// placed in.
+type SessionHolds interface {
+	// EndSessions ends sessions of one sale, in this order: from then on Place refuses
+	// them with ErrSessionOver; what was placed in them before is released, except what
+	// has become a booking. It returns what it released, and may be repeated.
+	EndSessions(ctx context.Context, sale catalogue.Sale, sessions []event.Session) ([]Hold, error)
 }

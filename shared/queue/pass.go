@@ -39,6 +39,13 @@ type Session struct {
 // Ref returns the session's name.
 func (s Session) Ref() SessionRef { return SessionRef{s.SaleID, s.Epoch, s.N} }
 
+// Ending is a note of sessions that were ended before their time; what is held in them
+// is to be released.
+type Ending struct {
+	ID       string // of the note
+	Sessions []SessionRef
+}
+
 // Signer signs claims as an EdDSA token with the header typ and a kid of its own.
 type Signer interface {
 	Sign(claims jwt.Claims, typ string) (string, error)

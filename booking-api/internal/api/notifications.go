@@ -73,18 +73,16 @@ const streamRetry = time.Second
 var errStopped = errors.New("the server is stopping")
 
 // lifeOf returns a context that ends with the stream: when done is called, or from
-// the first call of watch on, when the server stops.
-func lifeOf() (ctx context.Context, watch func(stop <-chan struct{}), done func()) {
+// the first call of watch on, when the server stops, or the token of whom it is for is
+// revoked. caller is nil for what everybody may read.
+func (a *api) lifeOf(caller *Caller) (ctx context.Context, watch func(stop <-chan struct{}), done func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var once sync.Once
 	watch = func(stop <-chan struct{}) {
 		once.Do(func() {
 			guard.Go("notifications", func() {
-				select {
-				case <-stop:
-					cancel()
-				case <-ctx.Done():
-				}
+				defer cancel()
+				a.tokens.waitFor(ctx, stop, caller)
 			})
 		})
 	}
@@ -108,7 +106,7 @@ func (a *api) notificationEvents(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	ctx, watch, done := lifeOf()
+	ctx, watch, done := a.lifeOf(&caller)
 	news, err := a.Inbox.Subscribe(ctx, caller.ID, after)
 	if err != nil {
 		done()
@@ -156,7 +154,7 @@ func (a *api) availabilityEvents(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, watch, done := lifeOf()
+	ctx, watch, done := a.lifeOf(nil)
 	return a.Streams.Serve(c, func(e *httpd.Events, stop <-chan struct{}) error {
 		watch(stop)
 		return nextSeats(ctx, e, subscription)

@@ -27,13 +27,16 @@ type Revoked interface {
 	Revoke(ctx context.Context, accountID string) error
 	// Has reports whether a token issued then is revoked; it asks nobody.
 	Has(accountID string, issued time.Time) bool
+	// Changed returns a channel that is closed when the next account is heard of.
+	Changed() <-chan struct{}
 }
 
 // Caller is whom an access token names.
 type Caller struct {
-	ID   string
-	Role account.Role
-	Name string
+	ID     string
+	Role   account.Role
+	Name   string
+	issued time.Time // the token
 }
 
 type accessClaims struct {
@@ -73,8 +76,32 @@ func (t *tokens) verify(ctx context.Context, token string) (Caller, error) {
 	if err != nil {
 		return Caller{}, errs.ErrUnauthenticated.Because(err)
 	}
-	if t.revoked.Has(claims.Subject, jwks.IssuedAt(claims.IssuedAt)) {
+	caller := Caller{ID: claims.Subject, Role: claims.Role, Name: claims.Name, issued: jwks.IssuedAt(claims.IssuedAt)}
+	if t.isRevoked(caller) {
 		return Caller{}, errs.ErrUnauthenticated
 	}
-	return Caller{ID: claims.Subject, Role: claims.Role, Name: claims.Name}, nil
+	return caller, nil
+}
+
+// isRevoked reports whether a token that was good when it was shown no longer is.
+func (t *tokens) isRevoked(c Caller) bool { return t.revoked.Has(c.ID, c.issued) }
+
+// waitFor returns when ctx or stop ends, or the token of the caller, if any, is revoked.
+func (t *tokens) waitFor(ctx context.Context, stop <-chan struct{}, caller *Caller) {
+	for {
+		var changed <-chan struct{}
+		if caller != nil {
+			changed = t.revoked.Changed() // before it is asked: what comes after that closes it
+			if t.isRevoked(*caller) {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-stop:
+			return
+		case <-changed:
+		}
+	}
 }

@@ -21,16 +21,67 @@ type Revoked struct {
 	key      string
 	lifetime time.Duration
 	copied   atomic.Pointer[map[string]time.Time] // account → when it was revoked
+	changed  atomic.Pointer[chan struct{}]
 }
 
-const lookEvery = 500 * time.Millisecond
+const (
+	lookEvery = 500 * time.Millisecond
+	// settled is how long after a revocation every process knows of it, and has answered
+	// what it had begun before.
+	settled      = 10 * time.Second
+	followEvery  = 250 * time.Millisecond
+	followAtOnce = 500 // accounts in one round
+)
 
 // NewRevoked returns the accounts whose tokens were revoked, under prefix + "revoked".
 // lifetime is that of an access token.
 func NewRevoked(client redis.UniversalClient, prefix string, lifetime time.Duration) *Revoked {
 	r := &Revoked{client: client, key: prefix + "revoked", lifetime: lifetime}
 	r.copied.Store(&map[string]time.Time{})
+	changed := make(chan struct{})
+	r.changed.Store(&changed)
 	return r
+}
+
+// Changed returns a channel that is closed when this process next hears of an account
+// that was revoked. Who waits on it asks Has afterwards, and Changed again before that.
+func (r *Revoked) Changed() <-chan struct{} { return *r.changed.Load() }
+
+// Follow calls act for each account that was revoked, until it has succeeded once when
+// nobody takes its tokens any more; so what a request did in the last moment is met too.
+// act is called again after an error, and after a restart. Run must run.
+func (r *Revoked) Follow(ctx context.Context, act func(ctx context.Context, accountID string) error) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	done := map[string]time.Time{} // account → the revocation that was followed
+	for {
+		r.follow(ctx, done, act)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-r.Changed():
+		}
+	}
+}
+
+// follow is one round. Those beyond followAtOnce come in the next ones: maps are walked
+// in an order that changes.
+func (r *Revoked) follow(ctx context.Context, done map[string]time.Time, act func(ctx context.Context, accountID string) error) {
+	known, acted := *r.copied.Load(), 0
+	maps.DeleteFunc(done, func(account string, at time.Time) bool { return !known[account].Equal(at) })
+	for account, at := range known {
+		if _, followed := done[account]; followed {
+			continue
+		}
+		if acted++; acted > followAtOnce || ctx.Err() != nil {
+			return
+		}
+		begun := time.Now()
+		if act(ctx, account) == nil && begun.After(at.Add(settled)) {
+			done[account] = at
+		}
+	}
 }
 
 // Revoke ends every access token that the account has been given. It holds in this
@@ -99,9 +150,23 @@ func (r *Revoked) merge(more map[string]time.Time) {
 		oldest := time.Now().Add(-r.lifetime - time.Minute)
 		maps.DeleteFunc(fresh, func(_ string, at time.Time) bool { return at.Before(oldest) })
 		if r.copied.CompareAndSwap(old, &fresh) {
+			if news(*old, more) {
+				changed := make(chan struct{})
+				close(*r.changed.Swap(&changed))
+			}
 			return
 		}
 	}
+}
+
+// news reports whether more has a revocation that is not in old.
+func news(old, more map[string]time.Time) bool {
+	for account, at := range more {
+		if known, found := old[account]; !found || at.After(known) {
+			return true
+		}
+	}
+	return false
 }
 
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

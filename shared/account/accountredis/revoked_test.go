@@ -54,3 +54,38 @@ func TestRevokedTokensOutliveALossOfRedis(t *testing.T) {
 		t.Error("revoking without Redis says it worked")
 	}
 }
+
+// What has to be done about a deleted account is done until nobody takes its tokens any
+// more: again after an error, and by a process that starts later.
+func TestRevokedAccountsAreFollowed(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	client, prefix := backendtest.Redis(t)
+	if err := accountredis.NewRevoked(client, prefix, time.Minute).Revoke(ctx, "acc-1"); err != nil {
+		t.Fatal(err)
+	}
+	later := accountredis.NewRevoked(client, prefix, time.Minute)
+	changed := later.Changed()
+	acted := make(chan string)
+	failures := 2
+	go func() { _ = later.Run(ctx) }()
+	go func() {
+		_ = later.Follow(ctx, func(ctx context.Context, account string) error {
+			select {
+			case acted <- account:
+			case <-ctx.Done():
+			}
+			if failures--; failures >= 0 {
+				return context.DeadlineExceeded
+			}
+			return nil
+		})
+	}()
+	<-changed
+	for range 4 { // two failures, and what a request did in the last moment
+		if account := <-acted; account != "acc-1" {
+			t.Errorf("acted on %q", account)
+		}
+	}
+}

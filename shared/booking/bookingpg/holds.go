@@ -16,13 +16,13 @@ import (
 // Claims keeps holds as claims of seats while Redis is down, and reads all claims of
 // a showtime. It implements booking.FallbackStore and booking.ClaimReader.
 type Claims struct {
-	pool        *pgxpool.Pool
-	lock, claim string // statements
+	pool               *pgxpool.Pool
+	lock, claim, ended string // statements
 }
 
 // NewClaims returns Claims on pool.
 func NewClaims(pool *pgxpool.Pool) *Claims {
-	return &Claims{pool: pool, lock: lockAccount, claim: claimHeld}
+	return &Claims{pool: pool, lock: lockAccountAndSale, claim: claimHeld, ended: sessionEnded}
 }
 
 // claimHeld takes all seats, in the order in which everybody locks them: those that
@@ -45,6 +45,9 @@ func (c *Claims) Place(ctx context.Context, order booking.HoldOrder) (booking.Ho
 		// A statement of its own: one that also counts would count what was there
 		// before it waited.
 		if _, err := tx.Exec(ctx, c.lock, order.Hold.AccountID, order.Hold.SaleID); err != nil {
+			return err
+		}
+		if err := c.checkSession(ctx, tx, order.Hold.Session); err != nil {
 			return err
 		}
 		own, err := heldBy(ctx, tx, order.Hold.AccountID)

@@ -1,6 +1,11 @@
 package bookingredis
 
-import "github.com/fairgate/fairgate/shared/booking"
+import (
+	"strconv"
+
+	"github.com/fairgate/fairgate/shared/booking"
+	"github.com/fairgate/fairgate/shared/event"
+)
 
 // keys builds every key. All keys of a performance share the hash tag
 // {pf:<performance>}, because the limit of an account spans its showtimes.
@@ -31,6 +36,12 @@ func (k keys) record(hold booking.Hold) string { return k.recordOf(hold.Performa
 
 func (k keys) recordOf(performanceID, nonce string) string {
 	return k.of(performanceID, "request:"+nonce[:booking.RequestLength])
+}
+
+// session is a hash of what was placed in a session of the sale's line: nonce → showtime,
+// account and seats, one a line; and "over" once the session was ended.
+func (k keys) session(performanceID string, session event.Session) string {
+	return k.of(performanceID, "session:"+session.SaleID+":"+strconv.FormatUint(uint64(session.Epoch), 10)+":"+strconv.FormatUint(session.N, 10))
 }
 
 // changes is the stream of seat changes. An entry has t (showtime), k (hold or

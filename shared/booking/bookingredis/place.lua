@@ -1,21 +1,23 @@
 -- Takes all seats for one account, or none of them.
--- KEYS  1 record  2 limit  3 changes  4… one key a seat
+-- KEYS  1 record  2 limit  3 changes  4 session; the record again when there is none
+--       5… one key a seat
 -- ARGV  1 nonce  2 request  3 time to live in ms  4 most live seats of the account
 --       5 showtime  6 entries kept in changes  7 seconds the record is kept
 --       8 one character a seat, 1: known to be taken  9… one number a seat
---       then: attempt, for undo.lua  session in the line, "" if none
+--       then: attempt, for undo.lua  session in the line, "" if none  account
 -- Returns {0, until, ""}                        placed
 --         {1, until, seats, nonce, session}     replayed, or the account holds exactly these
 --                                               seats already: as they were, seats one a line
 --         {2, numbers, own}                     taken; own: those that the account holds itself
 --         {3}                                   over the limit
 --         {4}                                   the record is of another request
+--         {5}                                   the session has been ended (endsession.lua)
 -- O(seats + log of the account's seats).
-local record, limit, changes = KEYS[1], KEYS[2], KEYS[3]
+local record, limit, changes, in_session = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local nonce, request, ttl, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local showtime, kept, record_ttl, taken = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local count = #KEYS - 3
-local attempt, session = ARGV[9 + count], ARGV[10 + count]
+local count = #KEYS - 4
+local attempt, session, account = ARGV[9 + count], ARGV[10 + count], ARGV[11 + count]
 
 local known = redis.call('HMGET', record, 'request', 'until', 'seats', 'attempts', 'nonce', 'session')
 if known[1] then
@@ -28,9 +30,13 @@ if known[1] then
   return {1, known[2], known[3], known[5], known[6] or ''}
 end
 
+-- The pass was looked at before this, in another step: its session may have ended since,
+-- and whoever ended it has released already what was held in it.
+if session ~= '' and redis.call('HEXISTS', in_session, 'over') == 1 then return {5} end
+
 local conflicts = {}
 if count == 0 then return {2, conflicts} end
-local holders = redis.call('MGET', unpack(KEYS, 4))
+local holders = redis.call('MGET', unpack(KEYS, 5))
 for i = 1, count do
   if holders[i] or taken:sub(i, i) == '1' then conflicts[#conflicts + 1] = ARGV[8 + i] end
 end
@@ -80,7 +86,7 @@ local members, numbers = {}, {}
 for i = 1, count do
   numbers[i] = ARGV[8 + i]
   members[2 * i - 1], members[2 * i] = until_ms, showtime .. ' ' .. numbers[i]
-  redis.call('SET', KEYS[3 + i], until_ms .. ' ' .. nonce, 'NX', 'PX', ttl)
+  redis.call('SET', KEYS[4 + i], until_ms .. ' ' .. nonce, 'NX', 'PX', ttl)
 end
 local seats = table.concat(numbers, '\n')
 redis.call('ZADD', limit, unpack(members))
@@ -88,6 +94,10 @@ redis.call('EXPIRE', limit, record_ttl, 'NX')
 redis.call('EXPIRE', limit, record_ttl, 'GT')
 redis.call('HSET', record, 'request', request, 'nonce', nonce, 'until', until_ms, 'seats', seats, 'attempts', attempt, 'session', session)
 redis.call('EXPIRE', record, record_ttl)
+if session ~= '' then
+  redis.call('HSET', in_session, nonce, showtime .. '\n' .. account .. '\n' .. seats)
+  redis.call('EXPIRE', in_session, record_ttl)
+end
 redis.call('XADD', changes, 'MAXLEN', '~', kept, '*', 't', showtime, 'k', 'hold', 's', '1', 'u', until_ms, 'n', seats)
 redis.call('EXPIRE', changes, record_ttl)
 return {0, until_ms, ''}

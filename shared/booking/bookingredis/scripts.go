@@ -13,6 +13,7 @@ const (
 	codeTaken    = 2
 	codeLimit    = 3
 	codeReused   = 4
+	codeOver     = 5
 )
 
 // claimMark stands where a hold's nonce would be; no nonce has a "=".
@@ -28,18 +29,21 @@ var (
 	releaseSource string
 	//go:embed undo.lua
 	undoSource string
+	//go:embed endsession.lua
+	endSessionSource string
 	//go:embed publish.lua
 	publishSource string
 )
 
 // scripts are loaded into Redis when first used.
-type scripts struct{ place, release, undo, publish *redis.Script }
+type scripts struct{ place, release, undo, endSession, publish *redis.Script }
 
 func newScripts() scripts {
 	return scripts{
-		place:   redis.NewScript(placeSource),
-		release: redis.NewScript(releaseSource),
-		undo:    redis.NewScript(undoSource),
-		publish: redis.NewScript(publishSource),
+		place:      redis.NewScript(placeSource),
+		release:    redis.NewScript(releaseSource),
+		undo:       redis.NewScript(undoSource),
+		endSession: redis.NewScript(endSessionSource),
+		publish:    redis.NewScript(publishSource),
 	}
 }

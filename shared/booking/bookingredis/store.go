@@ -80,12 +80,12 @@ func maybeDone(err error) error {
 // Place implements booking.HoldStore.
 func (s *Store) Place(ctx context.Context, order booking.HoldOrder) (booking.HoldPlaced, error) {
 	hold := order.Hold
-	args := append(make([]any, 0, 10+len(hold.Seats)),
+	args := append(make([]any, 0, 11+len(hold.Seats)),
 		hold.Nonce, order.Request, order.TTL.Milliseconds(), order.MaxSeats,
 		hold.ShowtimeID, changesKept, int(recordKept.Seconds()), marks(hold.Seats, order.Taken))
 	var answer []any
 	err := s.do(ctx, func(ctx context.Context) (err error) {
-		answer, err = s.scripts.place.Run(ctx, s.client, s.holdKeys(hold), append(appendNumbers(args, hold.Seats), order.Attempt, sessionText(hold.Session))...).Slice()
+		answer, err = s.scripts.place.Run(ctx, s.client, s.holdKeys(hold), append(appendNumbers(args, hold.Seats), order.Attempt, sessionText(hold.Session), hold.AccountID)...).Slice()
 		return err
 	})
 	if err != nil {
@@ -103,6 +103,8 @@ func readPlaced(answer []any, saleID string, seats []string) (booking.HoldPlaced
 		return booking.HoldPlaced{}, booking.ErrSeatLimit
 	case codeReused:
 		return booking.HoldPlaced{}, booking.ErrKeyReused
+	case codeOver:
+		return booking.HoldPlaced{}, booking.ErrSessionOver
 	}
 	until, err := readMillis(answer[1])
 	if err != nil {
@@ -189,10 +191,16 @@ func (s *Store) Undo(ctx context.Context, order booking.HoldOrder, wanted bool) 
 
 // holdKeys are the KEYS of place.lua, release.lua and undo.lua.
 func (s *Store) holdKeys(hold booking.Hold) []string {
+	record := s.keys.record(hold)
+	session := record
+	if hold.Session != nil {
+		session = s.keys.session(hold.PerformanceID, *hold.Session)
+	}
 	return append([]string{
-		s.keys.record(hold),
+		record,
 		s.keys.limit(hold.PerformanceID, hold.SaleID, hold.AccountID),
 		s.keys.changes(hold.PerformanceID),
+		session,
 	}, s.keys.seats(hold.PerformanceID, hold.ShowtimeID, hold.Seats)...)
 }
 

@@ -97,6 +97,11 @@ func (f *Front) Leave(ctx context.Context, ref queue.PlaceRef) error {
 	return f.store.Leave(ctx, ref)
 }
 
+// LeaveSubject is Store.LeaveSubject.
+func (f *Front) LeaveSubject(ctx context.Context, sale, subject string) error {
+	return f.store.LeaveSubject(ctx, sale, subject)
+}
+
 // seeUnlessOver notes that the fan is there, so that whoever is put back or goes
 // from offered to waiting is not taken for absent.
 func (l *line) seeUnlessOver(place queue.Place) {

@@ -1,7 +1,7 @@
 -- Gives a subject its place: the one it has, or a new one at the end.
--- KEYS[23]: the shard of subjects. ARGV[3]: digest of the subject.
+-- KEYS[24]: the shard of subjects. ARGV[3]: digest of the subject.
 -- Returns: a standing (line.lua), CLOSED or SOLD_OUT. O(log N).
-local SUBJECTS, digest = KEYS[23], ARGV[3]
+local SUBJECTS, digest = KEYS[24], ARGV[3]
 
 step_over_lost_numbers()
 local n = tonumber(call('HGET', SUBJECTS, digest) or '0')

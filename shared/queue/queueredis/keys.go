@@ -13,7 +13,7 @@ const subjectShards = 16384
 // head.lua names them.
 var lineKeys = []string{
 	"policy", "flow", "waiting", "offered", "ready", "active", "gone",
-	"live", "ended", "lapsed", "minted", "bound", "scratch", "extended",
+	"live", "ended", "lapsed", "minted", "bound", "scratch", "extended", "endings",
 	"presence:0", "presence:1", "presence:2", "presence:3",
 	"presence:4", "presence:5", "presence:6", "presence:7",
 }
@@ -30,6 +30,10 @@ func (k keys) of(sale, part string) string { return k.prefix + "{q:" + sale + "}
 func (k keys) policy(sale string) string { return k.of(sale, "policy") }
 func (k keys) live(sale string) string   { return k.of(sale, "live") }
 func (k keys) status(sale string) string { return k.of(sale, "status") }
+
+// endings is the stream of sessions that were ended before their time, until their
+// holds have been released: e (epoch) and n (numbers, with spaces between).
+func (k keys) endings(sale string) string { return k.of(sale, "endings") }
 
 // statusLock is one for each version, so that a change is told at once.
 func (k keys) statusLock(sale string, version int64) string {

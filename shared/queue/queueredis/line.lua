@@ -86,6 +86,13 @@ local function to_gone(n, cause)
   if cause ~= BY_ABANDON and (cause ~= BY_LAPSE or call('GETBIT', LAPSED, n) == 1) then call('SETBIT', ENDED, n, 1) end
 end
 
+-- Notes that sessions have ended before their time, so that what is held in them is
+-- released (Store.Endings). numbers: with spaces between. The bound is some 100,000
+-- notes: older ones are of holds that have lapsed by themselves.
+local function note_endings(numbers)
+  call('XADD', ENDINGS, 'MAXLEN', '~', 100000, '*', 'e', policy.epoch, 'n', numbers)
+end
+
 local function to_waiting(n)
   if not before_draw then call('ZADD', WAITING, key_of(n), n) end
   call('SETBIT', LIVE, n, 1)

@@ -3,8 +3,11 @@ package queueredis
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/fairgate/fairgate/shared/platform/coalesce"
 	"github.com/fairgate/fairgate/shared/queue"
@@ -93,6 +96,53 @@ func (s *Store) EndSession(ctx context.Context, ref queue.SessionRef) (wasActive
 		return false, nil
 	}
 	return err == nil && r.integer(1) == 1, err
+}
+
+// Endings returns up to limit notes of sessions that were ended before their time (the
+// fan left, the booking is confirmed, the line was reset), oldest first. They stay until
+// ForgetEndings: nothing is lost while nobody reads them.
+func (s *Store) Endings(ctx context.Context, sale string, limit int) ([]queue.Ending, error) {
+	notes, err := s.client.XRangeN(ctx, s.keys.endings(sale), "-", "+", int64(limit)).Result()
+	if err != nil {
+		return nil, queue.ErrUnavailable.Because(err)
+	}
+	endings := make([]queue.Ending, len(notes))
+	for i, note := range notes {
+		endings[i] = readEnding(sale, note)
+	}
+	return endings, nil
+}
+
+// readEnding leaves out what is no number (0 is the number of no place and no epoch), so
+// that a broken note is forgotten rather than in everybody's way.
+func readEnding(sale string, note redis.XMessage) queue.Ending {
+	ending := queue.Ending{ID: note.ID}
+	epochText, _ := note.Values["e"].(string)
+	numbers, _ := note.Values["n"].(string)
+	epoch, _ := strconv.ParseUint(epochText, 10, 32)
+	for text := range strings.FieldsSeq(numbers) {
+		n, _ := strconv.ParseUint(text, 10, 64)
+		ref := queue.SessionRef{SaleID: sale, Epoch: uint32(epoch), N: n}
+		if ref.Epoch != 0 && ref.N != 0 {
+			ending.Sessions = append(ending.Sessions, ref)
+		}
+	}
+	return ending
+}
+
+// ForgetEndings removes notes that have been acted upon.
+func (s *Store) ForgetEndings(ctx context.Context, sale string, endings []queue.Ending) error {
+	if len(endings) == 0 {
+		return nil
+	}
+	ids := make([]string, len(endings))
+	for i, ending := range endings {
+		ids[i] = ending.ID
+	}
+	if err := s.client.XDel(ctx, s.keys.endings(sale), ids...).Err(); err != nil {
+		return queue.ErrUnavailable.Because(err)
+	}
+	return nil
 }
 
 // unknownSession reports that the line or its epoch is gone, and every session with it.

@@ -160,6 +160,32 @@ func (s *Store) Leave(ctx context.Context, ref queue.PlaceRef) error {
 	return err
 }
 
+// LeaveSubject is Leave for the place that subject has in the line, if any: its account
+// is no more. Repeating it changes nothing, and a line that is gone has no place of it.
+func (s *Store) LeaveSubject(ctx context.Context, sale, subject string) error {
+	epoch, err := s.epoch(ctx, sale)
+	if err != nil {
+		return ignoring(err, queue.ErrLineNotFound)
+	}
+	digest := s.tokens.SubjectDigest(sale, epoch, subject)
+	n, err := s.client.HGet(ctx, s.keys.subjects(sale, epoch, digest), string(digest)).Uint64()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	if err != nil {
+		return queue.ErrUnavailable.Because(err)
+	}
+	err = s.Leave(ctx, queue.PlaceRef{SaleID: sale, Epoch: epoch, N: n, Subject: subject})
+	return ignoring(ignoring(err, queue.ErrPlaceInvalid), queue.ErrLineNotFound) // reset or gone meanwhile
+}
+
+func ignoring(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
+
 // Ticked is what one beat did, in fans.
 type Ticked struct {
 	Entered, Offered, Lapsed, SessionsOver, Abandoned int

@@ -28,6 +28,7 @@ type Deps struct {
 	Bookings Bookings
 	// SweepHolds removes up to limit holds that lapsed long ago.
 	SweepHolds func(ctx context.Context, limit int) (int, error)
+	Endings    Endings
 	Lines      Lines
 	SoldOut    SoldOut
 	// OutboxLag returns how many events wait, and how long the oldest has.
@@ -61,6 +62,7 @@ func Table(d Deps) []run.Job {
 		{Name: "reconcile_payments", Every: time.Second, Timeout: 5 * time.Minute, Do: looked(d.Bookings.ReconcileDue)},
 		{Name: "send_refunds", Every: time.Second, Timeout: 5 * time.Minute, Do: looked(d.Bookings.SendDueRefunds)},
 		{Name: "sweep_holds", Every: 10 * time.Second, Do: batches(d.SweepHolds)},
+		{Name: "release_ended_sessions", Every: 200 * time.Millisecond, Do: d.Endings.release},
 		{Name: "forget_idempotency_keys", Every: time.Minute, Do: batches(d.Bookings.ForgetKeys)},
 		{Name: "forget_names", Every: time.Minute, Do: counted(func(ctx context.Context) (int, error) { return d.ForgetNames(ctx, limit) })},
 		{Name: "prune", Every: 10 * time.Minute, Timeout: 5 * time.Minute, Do: prune(d.Prunes)},
