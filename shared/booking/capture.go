@@ -100,7 +100,7 @@ func (s *Service) capture(ctx context.Context, charge Charge) verdict {
 func (s *Service) confirm(ctx context.Context, charge Charge) (ProviderPayment, error) {
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
-	return s.provider.Confirm(ctx, confirmKey(charge.PaymentKey, charge.N), ConfirmRequest{
+	return s.provider.Confirm(ctx, confirmKey(charge.PaymentID, charge.PaymentKey, charge.N), ConfirmRequest{
 		PaymentKey: charge.PaymentKey, OrderID: charge.OrderID, Amount: charge.Amount,
 	})
 }
@@ -119,6 +119,9 @@ func (s *Service) ask(ctx context.Context, charge Charge, v verdict) (ProviderSt
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	paid, err := s.provider.Get(ctx, charge.PaymentKey)
+	if err == nil && paid.OrderID != charge.OrderID {
+		return paid.Status, ofAnotherOrder(v)
+	}
 	if err == nil {
 		return paid.Status, judge(charge, paid, v)
 	}
@@ -128,6 +131,14 @@ func (s *Service) ask(ctx context.Context, charge Charge, v verdict) (ProviderSt
 	return statusNone, judge(charge, ProviderPayment{
 		OrderID: charge.OrderID, Total: charge.Amount, Currency: currency, Status: statusNone,
 	}, v)
+}
+
+// ofAnotherOrder is what it means that the payment key belongs to an order that we did not
+// ask for: somebody presented a key that is not theirs. Whatever became of that order's
+// money, it is not this payment's to keep, nor to give back.
+func ofAnotherOrder(v verdict) verdict {
+	v.kind, v.failure = declined, Failure{Code: "PAYMENT_OF_ANOTHER_ORDER"}
+	return v
 }
 
 const currency = "KRW"

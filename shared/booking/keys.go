@@ -7,10 +7,12 @@ import (
 	"strings"
 )
 
-// confirmKey is the idempotency key of the n-th try with a payment key. The body is
-// not part of what the provider compares, so the key must name the payment.
-func confirmKey(paymentKey string, n int) string {
-	sum := sha256.Sum256([]byte(paymentKey))
+// confirmKey is the idempotency key of the n-th try with a payment key for a payment of
+// ours. The body is not part of what the provider compares, so the key must name both: a
+// stranger who presents somebody's payment key for an order of their own is refused, and
+// that answer must not be replayed to whose key it is.
+func confirmKey(paymentID, paymentKey string, n int) string {
+	sum := sha256.Sum256([]byte(paymentID + " " + paymentKey))
 	return fmt.Sprintf("confirm:%s:%d", hex.EncodeToString(sum[:])[:16], n)
 }
 

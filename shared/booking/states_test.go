@@ -57,14 +57,14 @@ func TestLadderOfLooks(t *testing.T) {
 
 func TestIdempotencyKeysNameThePayment(t *testing.T) {
 	t.Parallel()
-	const want = "confirm:2c70e12b7a0646f9:1" // the first 16 hexadecimal digits of SHA-256("key")
-	if got := confirmKey("key", 1); got != want {
+	const want = "confirm:ceb9f76b188f50f7:1" // the first 16 hexadecimal digits of SHA-256("pay key")
+	if got := confirmKey("pay", "key", 1); got != want {
 		t.Errorf("key = %q; want %q", got, want)
 	}
-	if confirmKey("key", 2) == want || confirmKey("key2", 1) == want {
+	if confirmKey("pay", "key", 2) == want || confirmKey("pay", "key2", 1) == want || confirmKey("pay2", "key", 1) == want {
 		t.Error("another try or payment has the same key")
 	}
-	if long := confirmKey(strings.Repeat("k", 200), 1); len(long) > 300 {
+	if long := confirmKey("pay", strings.Repeat("k", 200), 1); len(long) > 300 {
 		t.Errorf("%d characters", len(long))
 	}
 }

@@ -93,9 +93,10 @@ type Payments interface {
 	Outcome(ctx context.Context, paymentID string) (Confirmation, error)
 	// Confirm moves the booking to paying, pins its seats and stores the request to
 	// capture; a booking of ₩0 is confirmed at once. A payment key that was presented
-	// before is answered with the booking as it stands, if it is still alive. Fails with
-	// ErrBookingNotFound if it is not the account's, ErrAmountMismatch (recorded, kept),
-	// ErrNotPayable; kept when a seat was lost and the booking has therefore expired.
+	// before for this booking is answered with the booking as it stands, if it is still
+	// alive; what others did with it changes nothing unless it brought them their money.
+	// Fails with ErrBookingNotFound if it is not the account's, ErrAmountMismatch (recorded,
+	// kept), ErrPaymentKeyUsed for a booking that can be paid otherwise, ErrNotPayable; kept when a seat was lost and the booking has therefore expired.
 	Confirm(ctx context.Context, command ConfirmCommand, key *TicketKey) (Settlement, error)
 
 	// Lease takes a payment whose outcome is pending and that nobody else has leased,

@@ -25,8 +25,8 @@ const hinted = `CASE WHEN next_check_at < lease_until THEN next_check_at END`
 const chargeColumns = `
 	p.id, p.booking_id, p.order_id, p.payment_key, p.amount, p.state, p.checks,
 	coalesce(extract(epoch FROM now() - p.requested_at), 0)::float8,
-	(SELECT n FROM payment_attempt a WHERE a.payment_key = p.payment_key),
-	(SELECT answered FROM payment_attempt a WHERE a.payment_key = p.payment_key)`
+	(SELECT n FROM payment_attempt a WHERE a.payment_key = p.payment_key AND a.payment_id = p.id),
+	(SELECT answered FROM payment_attempt a WHERE a.payment_key = p.payment_key AND a.payment_id = p.id)`
 
 func scanCharge(row pgx.CollectableRow) (booking.Charge, error) {
 	var c booking.Charge
@@ -107,8 +107,8 @@ func (s *Store) Postpone(ctx context.Context, charge booking.Charge, delay time.
 		}
 		const attempt = `
 			UPDATE payment_attempt SET state = 'unknown', n = $2, answered = $3, updated_at = now()
-			WHERE payment_key = $1 AND state IN ('confirming', 'unknown')`
-		tx.Queue(attempt, charge.PaymentKey, charge.N, charge.Answered)
+			WHERE payment_key = $1 AND payment_id = $4 AND state IN ('confirming', 'unknown')`
+		tx.Queue(attempt, charge.PaymentKey, charge.N, charge.Answered, charge.PaymentID)
 		if charge.State == booking.PaymentConfirming {
 			entry{
 				bookingID: charge.BookingID, paymentID: charge.PaymentID, name: "payment",
@@ -165,7 +165,7 @@ func (s *Store) Hint(ctx context.Context, hint booking.Hint) (bool, error) {
 	const q = `
 		WITH stored AS (
 			INSERT INTO webhook_event (transmission_id, type, order_id, payment_key, status, body)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (transmission_id) DO NOTHING RETURNING order_id)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING order_id)
 		UPDATE payment SET next_check_at = least(next_check_at, greatest(now(), asked_at + make_interval(secs => $7)))
 		WHERE order_id IN (SELECT order_id FROM stored)`
 	tag, err := s.pool.Exec(ctx, q, hint.TransmissionID, hint.Type, hint.OrderID, hint.PaymentKey, string(hint.Status),

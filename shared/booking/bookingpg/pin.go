@@ -2,7 +2,6 @@ package bookingpg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -37,7 +36,7 @@ func (s *Store) Confirm(ctx context.Context, command booking.ConfirmCommand, key
 		case command.PaymentKey == "":
 			return errs.ErrValidationFailed.WithField("body.payment_key", "required")
 		}
-		known, err := l.knows(tx, before)
+		known, err := l.knows(tx, command.PaymentKey, before)
 		if err != nil || known {
 			settled.Booking = l.Booking
 			return err
@@ -55,16 +54,16 @@ func (s *Store) Confirm(ctx context.Context, command booking.ConfirmCommand, key
 // step is a statement of its own, all of them one round trip.
 func lockForConfirm(ctx context.Context, tx *work, command booking.ConfirmCommand) (*locked, presented, error) {
 	const mine = `b.order_id = $1 AND b.account_id = $2`
-	before := presented{key: command.PaymentKey}
+	before := presented{}
 	queueLockAccount(tx, mine, command.OrderID, command.AccountID)
 	l := queueLock(tx, beforeSale, mine, command.OrderID, command.AccountID)
-	const attempt = `SELECT payment_id FROM payment_attempt WHERE payment_key = $1`
-	tx.Queue(attempt, command.PaymentKey).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&before.paymentID)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
+	const attempts = `
+		SELECT count(*) FILTER (WHERE b.id IS NOT NULL) > 0, coalesce(min(a.payment_id) FILTER (WHERE b.id IS NULL AND a.state = 'done'), '')
+		FROM payment_attempt a JOIN payment p ON p.id = a.payment_id
+		LEFT JOIN booking b ON b.id = p.booking_id AND b.order_id = $2
+		WHERE a.payment_key = $1`
+	tx.Queue(attempts, command.PaymentKey, command.OrderID).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&before.here, &before.broughtTo)
 	})
 	return l, before, tx.Flush(ctx)
 }
@@ -76,33 +75,52 @@ func queueLockAccount(tx *work, where string, args ...any) {
 	tx.Queue(q+where, args...)
 }
 
-// presented is a payment key and the payment that it was presented for before.
-type presented struct{ key, paymentID string }
+// presented is what became of a payment key before. That somebody has presented it for
+// another order means nothing: anybody may, and the provider knows whose it is. Only where
+// it has brought that order its money can it bring this one none.
+type presented struct {
+	here      bool   // for this payment
+	broughtTo string // the other payment whose money it brought, if any
+}
 
 // knows reports whether the payment key was presented before for this booking and is
 // to be answered with the booking as it stands.
-func (l *locked) knows(tx *work, before presented) (bool, error) {
-	switch before.paymentID {
-	case "":
-		return false, nil
-	case l.Payment.ID:
-	default:
-		entry{bookingID: l.ID, paymentID: l.Payment.ID, name: "foreign_payment_key", note: "belongs to " + before.paymentID}.write(tx)
-		return false, booking.Keep(booking.ErrNotPayable)
+func (l *locked) knows(tx *work, paymentKey string, before presented) (bool, error) {
+	switch {
+	case before.here && l.Payment.PaymentKey == paymentKey && l.alive():
+		return true, nil
+	case before.here:
+		return false, l.notPayable()
+	case before.broughtTo != "":
+		entry{bookingID: l.ID, paymentID: l.Payment.ID, name: "foreign_payment_key", note: "belongs to " + before.broughtTo}.write(tx)
+		return false, booking.Keep(l.notPayable())
 	}
-	current := l.Payment.PaymentKey == before.key
-	alive := l.State == booking.PendingPayment || l.State == booking.Paying || l.State == booking.Confirmed
-	if !current || !alive {
-		return false, booking.ErrNotPayable
+	return false, nil
+}
+
+func (l *locked) alive() bool {
+	return l.State == booking.PendingPayment || l.State == booking.Paying || l.State == booking.Confirmed
+}
+
+// notPayable says why this confirm cannot be: that the booking can no longer be paid only
+// of one that cannot.
+func (l *locked) notPayable() error {
+	switch {
+	case l.State == booking.PendingPayment && l.unexpired:
+		return booking.ErrPaymentKeyUsed
+	case l.State == booking.Paying:
+		return booking.ErrNotPayable.WithMessage("The booking is being paid already.")
+	case l.State == booking.Confirmed:
+		return booking.ErrNotPayable.WithMessage("The booking has been paid.")
 	}
-	return true, nil
+	return booking.ErrNotPayable
 }
 
 // pin takes the seats for good before the provider is asked. The booking's row is
 // held already, so that an expiry either came before or finds it paying.
 func (l *locked) pin(ctx context.Context, tx *work, command booking.ConfirmCommand, settled *booking.Settlement) error {
 	if l.State != booking.PendingPayment || !l.unexpired {
-		return booking.ErrNotPayable
+		return l.notPayable()
 	}
 	all, err := retake(ctx, tx, l.Booking, "reserved")
 	if err != nil {
@@ -182,7 +200,7 @@ func (l *locked) confirmFree(ctx context.Context, tx *work, key *booking.TicketK
 		return nil
 	}
 	if l.State != booking.PendingPayment || !l.unexpired {
-		return booking.ErrNotPayable
+		return l.notPayable()
 	}
 	all, err := retake(ctx, tx, l.Booking, "sold")
 	if err != nil {

@@ -103,8 +103,8 @@ func (l *locked) bookCapture(ctx context.Context, tx *work, charge booking.Charg
 		return false, err
 	}
 	if expected {
-		tx.Queue(`UPDATE payment_attempt SET state = 'done', n = $2, updated_at = now() WHERE payment_key = $1`,
-			charge.PaymentKey, charge.N)
+		tx.Queue(`UPDATE payment_attempt SET state = 'done', n = $2, updated_at = now() WHERE payment_key = $1 AND payment_id = $3`,
+			charge.PaymentKey, charge.N, l.Payment.ID)
 	} else {
 		l.attemptUnexpected(tx, charge)
 	}
@@ -124,9 +124,13 @@ func (l *locked) attemptUnexpected(tx *work, charge booking.Charge) {
 	tx.Queue(`
 		UPDATE payment_attempt SET state = 'declined', updated_at = now()
 		WHERE payment_id = $1 AND payment_key <> $2 AND state IN ('confirming', 'unknown')`, l.Payment.ID, charge.PaymentKey)
+	// The payment's row is locked: nobody else writes attempts of it.
 	tx.Queue(`
-		INSERT INTO payment_attempt (payment_key, payment_id, state, n) VALUES ($1, $2, 'done', $3)
-		ON CONFLICT (payment_key) DO UPDATE SET state = 'done', n = excluded.n, updated_at = now()`,
+		WITH known AS (
+			UPDATE payment_attempt SET state = 'done', n = $3, updated_at = now()
+			WHERE payment_key = $1 AND payment_id = $2 RETURNING 1)
+		INSERT INTO payment_attempt (payment_key, payment_id, state, n)
+		SELECT $1, $2, 'done', $3 WHERE NOT EXISTS (SELECT FROM known)`,
 		charge.PaymentKey, l.Payment.ID, max(charge.N, 1))
 }
 
@@ -266,7 +270,7 @@ func (s *Store) Decline(ctx context.Context, charge booking.Charge, failure book
 }
 
 func (l *locked) decline(ctx context.Context, tx *work, failure booking.Failure, settled *booking.Settlement) error {
-	tx.Queue(`UPDATE payment_attempt SET state = 'declined', updated_at = now() WHERE payment_key = $1`, l.Payment.PaymentKey)
+	tx.Queue(`UPDATE payment_attempt SET state = 'declined', updated_at = now() WHERE payment_key = $1 AND payment_id = $2`, l.Payment.PaymentKey, l.Payment.ID)
 	tx.Queue(`UPDATE payment SET failure_code = $2, failure_message = $3 WHERE id = $1`, l.Payment.ID, failure.Code, failure.Message)
 	l.Payment.FailureCode, l.Payment.FailureMessage = failure.Code, failure.Message
 	if !l.payable {
