@@ -8,6 +8,12 @@ import (
 	"testing"
 )
 
+// inWords returns a seat such as 1F-A-3-12 as a Korean mail names it.
+func inWords(seat string) string {
+	part := strings.Split(seat, "-")
+	return strings.TrimSuffix(part[0], "F") + "층 " + part[1] + "구역 " + part[2] + "열 " + part[3] + "번"
+}
+
 func TestMessagesOfAPurchase(t *testing.T) {
 	t.Parallel()
 	s, f := plainSale(t, 30, nil), newFan(t)
@@ -25,7 +31,8 @@ func TestMessagesOfAPurchase(t *testing.T) {
 	if mail["entity_id"] != id || mail["message_id"] == "" {
 		t.Errorf("the mail is %v of %v", mail["message_id"], mail["entity_id"])
 	}
-	for _, seat := range s.seats[:2] {
+	for _, id := range s.seats[:2] {
+		seat := inWords(id)
 		if !strings.Contains(mail["text"].(string), seat) || !strings.Contains(mail["html"].(string), seat) {
 			t.Errorf("the mail does not name seat %s:\n%s", seat, mail["text"])
 		}
