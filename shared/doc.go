@@ -2,7 +2,8 @@
 //
 // Only four rooms exist here:
 //
-//   - ring 0, the vocabulary: errs, clock, ident, locale, money, event, guard (standard library only);
+//   - ring 0, the vocabulary: errs, clock, ident, locale, money, event, guard, text (standard library only, and the
+//     tables of Unicode for text);
 //   - the nouns: queue, booking, catalogue, account, notify, … with their adapters inside them;
 //   - platform: databases, brokers, HTTP, configuration; it knows no noun;
 //   - schema: the database's migrations.

@@ -69,6 +69,10 @@ func forgetNames(ctx context.Context, tx pgx.Tx, accounts []string) error {
 			  AND NOT EXISTS (SELECT FROM refund r WHERE r.booking_id = b.id AND r.state IN ('requested', 'sending', 'unknown'))
 			RETURNING b.id)
 		UPDATE refund r SET reason = '' FROM resting WHERE r.booking_id = resting.id AND r.kind = 'fan'`
-	_, err := tx.Exec(ctx, names, accounts)
-	return err
+	// Stored answers hold what a fan wrote; nobody is left to ask for them again.
+	const answers = `DELETE FROM idempotency_key WHERE account_id = ANY($1) AND status <> 0`
+	batch := &pgx.Batch{}
+	batch.Queue(names, accounts)
+	batch.Queue(answers, accounts)
+	return tx.SendBatch(ctx, batch).Close()
 }

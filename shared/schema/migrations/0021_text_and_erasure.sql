@@ -1,8 +1,8 @@
 -- Text is NFC, as the services normalise it at their doors (shared/text), so that what is
 -- searched and compared is the same bytes. An e-mail that is not in lower case becomes so
 -- unless another account has that address already: then it stays as it is, and a warning
--- names the account, because only a person can say whose the address is. Its owner still
--- logs in with it as it is stored. What SQL cannot do, the A-labels of an international
+-- names the account, because only a person can say whose the address is. Until then its
+-- owner cannot log in, as before: log-ins have always looked for lower case. What SQL cannot do, the A-labels of an international
 -- domain, the log-in bears: it looks for both forms.
 UPDATE venue SET name = normalize(name), name_en = normalize(name_en), region = normalize(region), address = normalize(address)
 	WHERE name IS NOT NORMALIZED OR name_en IS NOT NORMALIZED OR region IS NOT NORMALIZED OR address IS NOT NORMALIZED;
