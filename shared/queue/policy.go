@@ -128,6 +128,9 @@ type Patch struct {
 // Apply returns p with the patch's settings and the next version, or
 // ErrVersionConflict, ErrIdentityFixed, or a validation error.
 func (p Policy) Apply(patch Patch) (Policy, error) {
+	if v := patch.Version; v != nil && (*v < 0 || *v > maxVersion) {
+		return p, errs.ErrValidationFailed.WithField("body.version", fmt.Sprintf("must be 0 … %d", int64(maxVersion)))
+	}
 	if patch.Version != nil && *patch.Version != p.Version {
 		return p, ErrVersionConflict.With("version", p.Version)
 	}
@@ -164,6 +167,9 @@ func (p Policy) Apply(patch Patch) (Policy, error) {
 	}
 	return p, nil
 }
+
+// maxVersion is the largest number that every program reads as it is written.
+const maxVersion = 1<<53 - 1
 
 const maxMessage = 1000 // characters in one language
 
