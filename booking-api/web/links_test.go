@@ -18,7 +18,7 @@ import (
 // one address of each template; the test fails when a template is missing here.
 var pageOfTemplate = map[string]string{
 	"home": "/", "performance": "/performances/PF1", "seats": "/sales/queued/seats?showtime=st1", "pay": "/bookings/bkg-1/pay",
-	"bookings": "/me/bookings", "login": "/login", "signup": "/signup", "error": "/performances/none",
+	"bookings": "/me/bookings", "login": "/login", "signup": "/signup", "plainwords": "/terms", "error": "/performances/none",
 }
 
 var (
@@ -176,4 +176,51 @@ func mustSub(t *testing.T, folder string) fs.FS {
 		t.Fatal(err)
 	}
 	return sub
+}
+
+// TestLanguageLinksAndLogInKeepTheAddress: of every page, without any script.
+func TestLanguageLinksAndLogInKeepTheAddress(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, fakeSource{})
+	language := regexp.MustCompile(`<a href="([^"]*)" lang="[a-z]+" hreflang="([a-z]+)"`)
+	logIn := regexp.MustCompile(`id="login-link" href="([^"]*)"`)
+	for name, path := range pageOfTemplate {
+		address, err := url.Parse(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		query := address.Query()
+		query.Set("from", "mail & more")
+		query.Set("next", "/q/queued?showtime=st1")
+		query.Set("lang", "ko")
+		address.RawQuery = query.Encode()
+		_, body, _ := get(t, app, address.String(), "ko")
+		links := language.FindAllStringSubmatch(body, -1)
+		if len(links) != 2 {
+			t.Errorf("%s has %d links to languages, want 2", name, len(links))
+		}
+		for _, link := range links {
+			got, err := url.Parse(html.UnescapeString(link[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			query.Set("lang", link[2])
+			if got.Path != address.Path || got.Query().Encode() != query.Encode() {
+				t.Errorf("%s: the link to %s leads to %s", name, link[2], got)
+			}
+		}
+		query.Set("lang", "ko")
+		got, err := url.Parse(html.UnescapeString(logIn.FindStringSubmatch(body)[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := address.Path + "?" + query.Encode()
+		if name == "login" || name == "signup" { // they keep where they were to go on to
+			want = "/q/queued?showtime=st1"
+		}
+		next, err := url.Parse(got.Query().Get("next"))
+		if err != nil || next.Path+"?"+next.Query().Encode() != want || got.Query().Get("lang") != "ko" {
+			t.Errorf("%s: the log-in comes back to %s, want %s", name, next, want)
+		}
+	}
 }

@@ -176,6 +176,24 @@ func (s *site) myBookings(_ *fiber.Ctx, language string) (content, error) {
 	}, nil
 }
 
+// plainWords is a page of texts: its name in the catalogue and the sections in order.
+type plainWords struct {
+	Name     string
+	Sections []string
+}
+
+func (s *site) terms(_ *fiber.Ctx, language string) (content, error) {
+	return s.plainWords(language, plainWords{"terms", []string{"line", "seats", "pay", "cancel", "fair"}}), nil
+}
+
+func (s *site) privacy(_ *fiber.Ctx, language string) (content, error) {
+	return s.plainWords(language, plainWords{"privacy", []string{"keep", "others", "cookies", "delete"}}), nil
+}
+
+func (s *site) plainWords(language string, words plainWords) content {
+	return content{template: "plainwords", title: s.messages.Text(language, words.Name+".title"), module: "performance.js", body: words}
+}
+
 // Address returns the list's address with another category or the next page.
 func (b homeBody) Address(category, cursor string) string {
 	query := url.Values{}

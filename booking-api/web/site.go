@@ -41,6 +41,8 @@ func Register(app *fiber.App, options Options) error {
 	app.Get("/sales/:id/seats", s.page(s.seats))
 	app.Get("/bookings/:id/pay", s.page(s.pay))
 	app.Get("/me/bookings", s.page(s.myBookings))
+	app.Get("/terms", s.page(s.terms))
+	app.Get("/privacy", s.page(s.privacy))
 	app.Get("/login", s.page(s.login))
 	app.Post("/login", s.page(s.submitLogin))
 	app.Get("/signup", s.page(s.signup))
@@ -63,7 +65,7 @@ func newSite(options Options) (*site, error) {
 	if s.assets, err = newAssets(page.Static(), static); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"home", "performance", "seats", "pay", "bookings", "login", "signup", "error"} {
+	for _, name := range []string{"home", "performance", "seats", "pay", "bookings", "login", "signup", "plainwords", "error"} {
 		t := template.New("base.html").Funcs(s.functions())
 		if s.templates[name], err = t.ParseFS(files, "templates/base.html", "templates/"+name+".html"); err != nil {
 			return nil, fmt.Errorf("storefront: %w", err)
@@ -102,14 +104,7 @@ func (v view) Link(path string) string {
 
 // SwitchTo returns the address of this page in another language.
 func (v view) SwitchTo(language string) string {
-	path := page.Next(v.Path)
-	if path == "" { // a path like //elsewhere.test would be another site's address
-		path = "/"
-	}
-	if v.Query == "" {
-		return path + "?lang=" + language
-	}
-	return path + "?" + v.Query + "&lang=" + language
+	return page.InLanguage(v.Path, v.Query, language)
 }
 
 // LoginLink returns the address of the log-in that comes back to this page; the
@@ -201,7 +196,7 @@ func (s *site) view(c *fiber.Ctx, made content) (view, error) {
 	language := s.language(c)
 	v := view{
 		Language: language, Languages: s.messages.Languages(), Chosen: chosenLanguage(c), Foreign: s.foreign(c),
-		Path: string([]byte(c.Path())), Query: queryWithoutLanguage(c),
+		Path: string([]byte(c.Path())), Query: page.QueryWithoutLanguage(c),
 		Title: made.title, Name: made.template, Body: made.body,
 	}
 	if made.status != 0 {
@@ -264,15 +259,4 @@ func (s *site) foreign(c *fiber.Ctx) string {
 		return ""
 	}
 	return language
-}
-
-func queryWithoutLanguage(c *fiber.Ctx) string {
-	args := c.Request().URI().QueryArgs()
-	var kept []string
-	for key, value := range args.All() {
-		if string(key) != "lang" {
-			kept = append(kept, template.URLQueryEscaper(string(key))+"="+template.URLQueryEscaper(string(value)))
-		}
-	}
-	return strings.Join(kept, "&")
 }

@@ -16,9 +16,17 @@ import (
 type missingView struct {
 	Language  string
 	Languages []string
+	Chosen    string // the language that the address asks for, kept by links; or empty
+	Path      string
+	Query     string // without lang
 	Style     template.CSS
 	Code      string
 	RequestID string
+}
+
+// SwitchTo returns the address of this page in another language.
+func (v missingView) SwitchTo(language string) string {
+	return page.InLanguage(v.Path, v.Query, language)
 }
 
 // sendMissing answers a browser that there is no such line with a page; programs
@@ -27,10 +35,14 @@ func (p *Pages) sendMissing(c *fiber.Ctx, cause error) error {
 	if errs.KindOf(cause) != errs.NotFound || !strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML) {
 		return cause
 	}
-	language, _ := p.messages.Choose(c)
+	language, asked := p.messages.Choose(c)
 	view := missingView{
 		Language: language, Languages: p.messages.Languages(), Style: p.style, Code: errs.From(cause).Code,
 		RequestID: string(c.Response().Header.Peek(httpd.HeaderRequestID)),
+	}
+	view.Path, view.Query = strings.Clone(c.Path()), page.QueryWithoutLanguage(c)
+	if asked {
+		view.Chosen = language
 	}
 	var body bytes.Buffer
 	if err := p.missing.Execute(&body, view); err != nil {

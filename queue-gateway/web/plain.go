@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fairgate/fairgate/shared/locale"
 	"github.com/fairgate/fairgate/shared/platform/page"
 )
 
@@ -17,10 +20,60 @@ const plainRefresh = 10 * time.Second
 
 type plainView struct {
 	waitingView
+	Screen  string // as on the page with JavaScript: waiting, offered, lapsed, …
 	Place   Place
 	Minutes [2]int // 0 when unknown
 	CanJoin bool
-	Claim   bool // it is the caller's turn, or may be
+	Opens   string // when the sale opens, in words; or empty
+	Path    string
+	Query   string // without lang
+}
+
+// SwitchTo returns the address of this page in another language.
+func (v plainView) SwitchTo(language string) string {
+	return page.InLanguage(v.Path, v.Query, language)
+}
+
+// plainScreen returns what is shown to a fan without JavaScript, by the same names as
+// static/line.js has them.
+func plainScreen(place Place) string {
+	switch place.State {
+	case "offered", "active", "finished", "left":
+		return place.State
+	case "expired":
+		return expiredScreen(place)
+	}
+	switch place.LineState {
+	case "sold_out":
+		return "soldout"
+	case "closed":
+		return "closed"
+	case "scheduled", "draft":
+		if place.State == "" {
+			return "countdown"
+		}
+	}
+	if place.State == "" {
+		return "outside"
+	}
+	if place.LineState == "paused" || place.LineState == "rebuilding" {
+		return "paused"
+	}
+	return place.State
+}
+
+func expiredScreen(place Place) string {
+	switch {
+	case place.Reason == "sold_out" || place.LineState == "sold_out":
+		return "soldout"
+	case place.Reason == "closed" || place.LineState == "closed":
+		return "closed"
+	case place.Reason == "session":
+		return "finished"
+	case place.Reason == "missed" || place.Reason == "abandoned":
+		return place.Reason
+	}
+	return "lapsed"
 }
 
 func (p *Pages) sendPlain(c *fiber.Ctx, source Source, language string, sale Sale) error {
@@ -30,10 +83,17 @@ func (p *Pages) sendPlain(c *fiber.Ctx, source Source, language string, sale Sal
 	}
 	view := plainView{
 		waitingView: waitingView{Language: language, Languages: p.messages.Languages(), Sale: sale, Style: p.style, Refresh: int(plainRefresh.Seconds())},
+		Screen:      plainScreen(place),
 		Place:       place,
 		Minutes:     [2]int{minutes(place.ETA[0]), minutes(place.ETA[1])},
-		CanJoin:     sale.Identity == "browser" && (place.State == "" || place.State == "left" || place.State == "finished"),
-		Claim:       place.State == "offered" || place.State == "active" || place.State == "expired",
+		Path:        strings.Clone(c.Path()), Query: page.QueryWithoutLanguage(c),
+	}
+	switch view.Screen {
+	case "outside", "left", "finished", "missed", "abandoned":
+		view.CanJoin = sale.Identity == "browser"
+	}
+	if !sale.OpensAt.IsZero() {
+		view.Opens = locale.For(language).Moment(sale.OpensAt)
 	}
 	var body bytes.Buffer
 	if err := p.plain.Execute(&body, view); err != nil {
@@ -43,10 +103,15 @@ func (p *Pages) sendPlain(c *fiber.Ctx, source Source, language string, sale Sal
 	if err != nil {
 		return err
 	}
-	if place.State != "" && !view.Claim {
-		c.Set("Refresh", strconv.Itoa(int(plainRefresh.Seconds())))
+	if view.Waits() {
+		c.Set("Refresh", strconv.Itoa(view.Refresh))
 	}
 	return document.Send(c, "no-store")
+}
+
+// Waits reports whether the page will have something else to say by itself.
+func (v plainView) Waits() bool {
+	return slices.Contains([]string{"countdown", "lobby", "waiting", "paused"}, v.Screen)
 }
 
 func minutes(d time.Duration) int { return int(math.Ceil(d.Minutes())) }

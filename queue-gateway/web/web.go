@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"net/url"
 	"sync"
 	"time"
 
@@ -43,6 +44,7 @@ type Sale struct {
 // Place is where the caller stands, for the page without JavaScript.
 type Place struct {
 	State     string // as in places/me; empty when the caller has no place
+	Reason    string // why it is expired, as in places/me
 	LineState string // as in the status: open, paused, closed, sold_out, …
 	Ahead     int64
 	ETA       [2]time.Duration // p50, p90; zero when unknown
@@ -121,6 +123,10 @@ func (p *Pages) Handler(source Source) fiber.Handler {
 		if err != nil {
 			return p.sendMissing(c, err)
 		}
+		if whole := lostAddress(c); whole != "" {
+			c.Set(fiber.HeaderCacheControl, "no-store")
+			return c.Redirect(whole, fiber.StatusSeeOther)
+		}
 		language, _ := p.messages.Choose(c)
 		if c.Query("plain") != "" {
 			return p.sendPlain(c, source, language, sale)
@@ -131,6 +137,26 @@ func (p *Pages) Handler(source Source) fiber.Handler {
 		}
 		return document.Send(c, "no-cache")
 	}
+}
+
+// lostAddress returns where a language link of this page was to lead, or "". The page
+// is shared by all fans, so its links to other languages know nothing of a fan's own
+// address; a script completes them. Without one the address is that of the page that
+// the link was on.
+func lostAddress(c *fiber.Ctx) string {
+	own := c.Request().URI().QueryArgs()
+	if own.Len() != 1 || !own.Has("lang") {
+		return ""
+	}
+	from, err := url.Parse(c.Get(fiber.HeaderReferer))
+	if err != nil || from.Host != string(c.Request().Host()) || from.Path != c.Path() {
+		return ""
+	}
+	query := from.Query()
+	if query.Del("lang"); len(query) == 0 {
+		return ""
+	}
+	return page.InLanguage(c.Path(), query.Encode(), url.QueryEscape(c.Query("lang")))
 }
 
 func (p *Pages) document(language string, sale Sale) (*page.Document, error) {

@@ -37,6 +37,7 @@ func (s PlaceState) Over() bool {
 // Reasons of an expired place.
 const (
 	ReasonLapsed    = "lapsed"    // not claimed in time; a claim within the grace period brings it back, once
+	ReasonMissed    = "missed"    // not claimed in time, and nothing brings it back
 	ReasonAbandoned = "abandoned" // not seen for longer than the grace period
 	ReasonSession   = "session"   // the booking session is over
 	ReasonSoldOut   = "sold_out"

@@ -126,7 +126,7 @@ func (s pageSource) Place(c *fiber.Ctx, sale string) (web.Place, error) {
 	if err != nil {
 		return out, err
 	}
-	out.State = string(place.State)
+	out.State, out.Reason = string(place.State), place.Reason
 	if place.Ahead != nil {
 		out.Ahead = int64(*place.Ahead) //nolint:gosec // a count of people
 	}

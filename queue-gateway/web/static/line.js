@@ -36,7 +36,8 @@ function expiredScreen(m) {
   const reason = m.place?.reason;
   if (reason === "sold_out" || m.line?.state === "sold_out") return "soldout";
   if (reason === "closed" || m.line?.state === "closed") return "closed";
-  return reason === "session" ? "finished" : "lapsed";
+  if (reason === "session") return "finished";
+  return reason === "missed" || reason === "abandoned" ? reason : "lapsed";
 }
 
 /**

@@ -22,9 +22,8 @@ let offset = 0;
 let failures = 0;
 let unanswered = false; // the last failure was no answer at all
 let updatedAt = 0;
-let canRestore = true;
 let screenNow = "";
-/** @type {{id: string, first: number, best: number, lapsed?: boolean}} */
+/** @type {{id: string, first: number, best: number}} */
 let memory = tabStore.get(memoryKey) ?? { id: "", first: 0, best: 0 };
 // The place is in a cookie: one that is given twice and never comes back was refused.
 let joinsUnseen = 0;
@@ -36,7 +35,7 @@ function draw() {
   screenNow = screenOf(model);
   show(screenNow, model, {
     say, language: data.language, words: data.words, claimSeconds: data.claim_seconds, sessionSeconds: data.session_seconds, graceSeconds: data.grace_seconds,
-    memory, now, updatedAt, requestId: "", canRestore,
+    memory, now, updatedAt, requestId: "",
   });
   if (model.place?.ahead) tabStore.set(memoryKey, memory);
   if (screenNow === "offered" && before !== "offered") attract();
@@ -87,8 +86,6 @@ function setLine(line) {
 /** @param {import("./line.js").Place} place */
 function setPlace(place) {
   if (place.id && place.id !== memory.id) memory = { id: place.id, first: 0, best: 0 };
-  if (place.state !== "expired") canRestore = true;
-  else if (place.reason === "abandoned" || memory.lapsed) canRestore = false; // an old place is given back once
   // An event leaves out what does not hold now: nothing of an earlier state stays.
   model.place = { ...place, id: place.id ?? model.place?.id, poll_after_ms: place.poll_after_ms ?? model.place?.poll_after_ms };
 }
@@ -113,7 +110,8 @@ async function askPlace(wait = patience) {
 }
 
 async function join() {
-  if (!joinable() || model.needsCookies) return;
+  if (model.needsCookies) return;
+  if (!joinable()) return lookWhoIsHere();
   if (data.identity !== "browser") {
     const { token, answer } = await askToken();
     // No answer does not say that nobody is logged in.
@@ -130,6 +128,16 @@ async function join() {
   if (answer.status === 401) model.needsLogin = true;
   else if (answer.status === 409) await askLine();
   else model.failure = { requestId: answer.requestId };
+}
+
+let looked = false;
+
+/** Before the start: only who is logged in will join by itself. */
+async function lookWhoIsHere() {
+  if (looked || data.identity !== "account") return;
+  const { token, answer } = await askToken();
+  looked = token !== null || answer.status === 401;
+  model.needsLogin = answer.status === 401;
 }
 
 function joinable() {
@@ -229,8 +237,7 @@ async function enter() {
       await pause(answer.body?.retry_after_ms ?? 1000);
       if (tries % 3 === 2 && (await fellBack())) break;
     } else if (answer.status === 410 || answer.status === 401) {
-      canRestore = canRestore && answer.body?.code !== "offer_lapsed";
-      break;
+      break; // the place says why
     } else {
       heard(answer);
       await pause(pollDelay(1000, tries, unanswered));
@@ -248,19 +255,15 @@ async function fellBack() {
   return answer.body.state !== "offered" && answer.body.state !== "active";
 }
 
-/** A turn was missed: take the place back, or join at the end if it is lost. */
+/** A turn went by: take the place back. Whether that was in time, the place says. */
 async function restore() {
-  if (!canRestore) return rejoin();
   const answer = await call("POST", `${base}/places/me/entry`, { auth: "if known", body: {} });
   if (answer.status === 200) return location.assign(seatsAddress());
-  if (answer.status === 410) canRestore = false;
-  if (answer.status === 409) memory.lapsed = true;
   await poll();
 }
 
 async function rejoin() {
   model.place = null;
-  canRestore = true;
   screenNow = "";
   await join();
   listen();
@@ -296,7 +299,7 @@ function showsAddress() {
 
 /** @type {Record<string, () => any>} */
 const actions = {
-  offered: enter, active: enter, lapsed: restore, left: rejoin, finished: rejoin,
+  offered: enter, active: enter, lapsed: restore, missed: rejoin, abandoned: rejoin, countdown: () => location.assign(loginAddress()), left: rejoin, finished: rejoin,
   login: () => location.assign(loginAddress()),
   error: () => { model.failure = null; return poll(); },
   soldout: () => location.assign(showsAddress()),

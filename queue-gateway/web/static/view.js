@@ -6,7 +6,7 @@ import { progress, waitText } from "./line.js";
  * @typedef {import("./line.js").Model} Model
  * @typedef {(key: string, values?: Record<string, string | number>) => string} Say
  * @typedef {{say: Say, language: string, words: import("./format.js").Words, claimSeconds: number, sessionSeconds: number, graceSeconds: number, memory: {first: number, best: number},
- *   now: () => number, updatedAt: number, requestId: string, canRestore: boolean}} Surroundings
+ *   now: () => number, updatedAt: number, requestId: string}} Surroundings
  */
 
 const announceEvery = 30000;
@@ -37,7 +37,7 @@ export function show(screen, model, around) {
   showBar(screen, model, around);
   showRing(screen, model, around, changed);
   showNotes(screen, model, around);
-  showButtons(screen, around);
+  showButtons(screen, model, around);
   element("opens").textContent = model.opensAt ? say("js.opens", { time: momentText(around.words, model.opensAt) }) : "";
   element("updated").textContent = around.updatedAt ? say("js.updated", { time: timeText(around.words, around.updatedAt, true) }) : "";
   document.title = titleText(screen, model, around, eyebrow, headline);
@@ -59,7 +59,6 @@ function headlineOf(screen, model, around) {
   }
   let key = `js.${screen}.headline`;
   if (screen === "nearly" && count === 0) key = "js.nearly.next";
-  if (screen === "lapsed" && !around.canRestore) key = "js.lapsed.gone";
   const text = around.say(key);
   if (count === null || !text.includes("{n}")) return { text: text.replace("{n}", "").trim(), number: "", count: null };
   return { text, number: grouped(count), count };
@@ -132,7 +131,7 @@ function subText(screen, model, around) {
   if (screen === "offline" && model.place?.ahead) return say("js.offline.sub", { n: grouped(model.place.ahead) });
   if (screen === "paused" && model.place?.ahead) return `${say("js.waiting.headline", { n: grouped(model.place.ahead) })}. ${say("js.paused.sub")}`;
   if (screen === "countdown" && !model.opensAt) return say("js.countdown.unknown");
-  if (screen === "lapsed" && !around.canRestore) return say("js.lapsed.over");
+  if (screen === "countdown" && model.needsLogin) return say("js.countdown.login");
   if (screen === "error") return say("js.error.sub", { id: model.failure?.requestId || "–" });
   const sub = say(`js.${screen}.sub`);
   return sub.startsWith("js.") ? "" : sub;
@@ -186,15 +185,14 @@ function showNotes(screen, model, around) {
   element("words").lang = isKorean(words) ? "ko" : around.language;
 }
 
-const primary = new Set(["offered", "active", "lapsed", "left", "finished", "login", "cookies", "error", "soldout", "closed"]);
+const primary = new Set(["offered", "active", "lapsed", "missed", "abandoned", "left", "finished", "login", "cookies", "error", "soldout", "closed"]);
 const leavable = new Set(["lobby", "waiting", "nearly", "offered", "paused", "offline", "active"]);
 
-/** @param {string} screen @param {Surroundings} around */
-function showButtons(screen, around) {
+/** @param {string} screen @param {Model} model @param {Surroundings} around */
+function showButtons(screen, model, around) {
   const button = element("go");
-  button.hidden = !primary.has(screen);
-  const key = screen === "lapsed" && !around.canRestore ? "js.lapsed.rejoin" : `js.${screen}.go`;
-  if (!button.hidden) button.textContent = around.say(key);
+  button.hidden = !primary.has(screen) && !(screen === "countdown" && model.needsLogin);
+  if (!button.hidden) button.textContent = around.say(`js.${screen}.go`);
   element("leave").hidden = !leavable.has(screen);
   element("sound").hidden = screen !== "waiting" && screen !== "nearly" && screen !== "lobby";
 }

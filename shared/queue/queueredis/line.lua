@@ -162,7 +162,9 @@ local function standing(n, kind, at, created)
   elseif kind == 'offered' then
     reply[6] = at
   else
-    return over('expired', kind == 'lapsed' and 'lapsed' or 'abandoned', call('GETBIT', ENDED, n) == 1)
+    -- A place whose turn went by is given back once, and only within the grace period.
+    local missed = call('GETBIT', LAPSED, n) == 1 or now - at > grace_ms
+    return over('expired', kind ~= 'lapsed' and 'abandoned' or missed and 'missed' or 'lapsed', call('GETBIT', ENDED, n) == 1)
   end
   return reply
 end

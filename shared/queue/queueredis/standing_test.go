@@ -139,12 +139,12 @@ func TestStandings(t *testing.T) {
 		{
 			name: "offer lapsed, too late", policy: func(p *queue.Policy) { small(p); p.GraceSeconds = 10 },
 			arrange: func(f *fixture) queue.PlaceRef { ref := lapseFirst(f); f.run(12 * time.Second); return ref },
-			state:   queue.PlaceExpired, reason: queue.ReasonLapsed, asks: 1, entry: "offer_lapsed", after: queue.PlaceExpired,
+			state:   queue.PlaceExpired, reason: queue.ReasonMissed, asks: 1, entry: "offer_lapsed", after: queue.PlaceExpired,
 		},
 		{
 			name: "lapsed again", policy: small,
 			arrange: func(f *fixture) queue.PlaceRef { ref := reviveFirst(f); f.run(65 * time.Second); return ref },
-			state:   queue.PlaceExpired, reason: queue.ReasonLapsed, asks: 1, entry: "offer_lapsed", after: queue.PlaceExpired,
+			state:   queue.PlaceExpired, reason: queue.ReasonMissed, asks: 1, entry: "offer_lapsed", after: queue.PlaceExpired,
 		},
 		{
 			name: "abandoned, within grace, polls", policy: func(p *queue.Policy) { small(p); p.AbandonSeconds = 60 },

@@ -75,6 +75,8 @@ const stills = [
   { name: "performance", path: "/performances/PF0", ready: "h1", guest: true, structure: true },
   { name: "login", path: "/login?next=/q/queued", ready: "html[data-ready]", guest: true, structure: true },
   { name: "signup", path: "/signup", ready: "html[data-ready]", guest: true, structure: true },
+  { name: "terms", path: "/terms", ready: "#cancel", guest: true, structure: true },
+  { name: "privacy", path: "/privacy", ready: "#cookies", guest: true, structure: true },
   { name: "missing", path: "/performances/none", ready: "h1", guest: true, structure: true },
   { name: "seats-nopass", path: "/sales/queued/seats", ready: "#notice a[href^='/q/queued']", answers: { ...seatAnswers, "GET /v1/queues/queued/places/me": [401, { code: "place_required" }] } },
   { name: "bookings-empty", path: "/me/bookings", ready: "#none:not([hidden])", structure: true, answers: { "GET /v1/bookings": [200, { items: [], next_cursor: null }] } },

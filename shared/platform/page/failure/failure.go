@@ -55,16 +55,20 @@ type view struct {
 	Key       string // of the texts
 	Code      string
 	RequestID string
+	Home      string // the list, in the language that was asked for
 	Retry     string // address to try again; empty where that makes no sense
 }
 
 // Send implements httpd.ErrorPage.
 func (p *Page) Send(c *fiber.Ctx, status int, code string) error {
-	language, _ := p.messages.Choose(c)
+	language, asked := p.messages.Choose(c)
 	key, mayRetry := kindOf(status)
 	v := view{
-		Language: language, Style: p.style, Key: key, Code: code,
+		Home: "/", Language: language, Style: p.style, Key: key, Code: code,
 		RequestID: string(c.Response().Header.Peek(httpd.HeaderRequestID)),
+	}
+	if asked {
+		v.Home = "/?lang=" + language
 	}
 	if mayRetry && isRead(c.Method()) {
 		v.Retry = retryAddress(c)
