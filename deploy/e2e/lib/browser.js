@@ -29,11 +29,11 @@ export function launch() {
  * A window of its own, with its own cookies. Faults of the page's scripts and
  * policy are collected in `faults`.
  * @param {import("playwright-core").Browser} browser
- * @param {{size?: keyof typeof windows, language?: string, colour?: "dark" | "light", reducedMotion?: "reduce" | "no-preference"}} [options]
+ * @param {{size?: keyof typeof windows, language?: string, colour?: "dark" | "light", reducedMotion?: "reduce" | "no-preference", javaScriptEnabled?: boolean}} [options]
  */
-export async function open(browser, { size = "phone", language = "ko", colour = "dark", reducedMotion = "reduce" } = {}) {
+export async function open(browser, { size = "phone", language = "ko", colour = "dark", reducedMotion = "reduce", javaScriptEnabled = true } = {}) {
   const context = await browser.newContext({
-    ...windows[size], locale: language === "ko" ? "ko-KR" : "en-GB", timezoneId: "Asia/Seoul", colorScheme: colour, reducedMotion,
+    ...windows[size], locale: language === "ko" ? "ko-KR" : "en-GB", timezoneId: "Asia/Seoul", colorScheme: colour, reducedMotion, javaScriptEnabled,
   });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);

@@ -24,6 +24,7 @@ export async function openPerformance(page, title) {
  * @param {Page} page
  * @param {string} name
  * @param {() => Promise<void>} look at the sign-up page
+ * @returns {Promise<string>} its e-mail address
  */
 export async function signUp(page, name, look) {
   await page.locator("html[data-ready]").waitFor();
@@ -32,9 +33,11 @@ export async function signUp(page, name, look) {
   await page.locator("html[data-ready]").waitFor();
   await look();
   await page.fill("#name", name);
-  await page.fill("#email", `way-${randomUUID()}@fairgate.test`);
+  const email = `way-${randomUUID()}@fairgate.test`;
+  await page.fill("#email", email);
   await page.fill("#password", "Fairgate-dev-1");
   await page.locator("#signup button").click();
+  return email;
 }
 
 /** The number of seats chosen so far. @param {Page} page */

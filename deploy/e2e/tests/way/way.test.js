@@ -8,6 +8,8 @@ import { accessibilityFaults, launch, open, picture } from "../../lib/browser.js
 import { openPerformance, signUp, takeBestSeats, tapTwoSeats, walkToTwoSeats } from "../../lib/fan.js";
 
 const site = (process.env.SITE ?? "http://127.0.0.1:8080").replace(/\/$/, "");
+// The mail catcher of the same stack.
+const catcher = process.env.FAIRGATE_CATCHER_URL ?? `http://127.0.0.1:${Number(new URL(site).port) - 55}`;
 const show = process.env.SHOW ?? "파란밤";
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -51,7 +53,7 @@ async function go(way) {
   await page.locator("html[data-state=login]").waitFor();
   await look("log-in-first");
   await page.click("#go");
-  await signUp(page, language === "ko" ? "이하늘" : "Sky Lee", () => look("sign-up"));
+  const email = await signUp(page, language === "ko" ? "이하늘" : "Sky Lee", () => look("sign-up"));
   await page.waitForURL("**/q/**");
   // On a quiet stack the turn comes in a moment; in a queue it is waited for.
   await page.locator("html:is([data-state=waiting],[data-state=nearly],[data-state=offered])").waitFor();
@@ -82,6 +84,7 @@ async function go(way) {
   await page.locator(".badge.confirmed").waitFor();
   await look("my-bookings");
   if (way.cancels) await cancel(page, look);
+  for (const template of way.cancels ? ["booking_confirmed", "booking_cancelled"] : ["booking_confirmed"]) await followMail(page, email, template);
   assert.deepEqual(faults, []);
   await context.close();
 }
@@ -100,6 +103,32 @@ async function pay(page, answer, look) {
   if (answer === "approve") return;
   await page.locator("#pay[data-state=declined]").waitFor();
   await look("refused");
+}
+
+/**
+ * Waits for a mail and follows each of its links to this site: a page is there, and so
+ * is what the link's end names.
+ * @param {Page} page @param {string} email @param {string} template
+ */
+async function followMail(page, email, template) {
+  /** @type {any} */
+  let mail;
+  for (let tries = 0; !mail && tries < 120; tries++) {
+    const { items } = await (await fetch(`${catcher}/api/mails?to=${encodeURIComponent(email)}`)).json();
+    mail = items.find((/** @type {any} */ one) => one.template === template);
+    if (!mail) await new Promise((done) => { setTimeout(done, 500); });
+  }
+  assert.ok(mail, `the mail ${template}`);
+  assert.doesNotMatch(mail.text + mail.html.replace(/href="[^"]*"/g, ""), /\b(?:\d+F|FL)-\w+-\d+-\d+\b/, "seats in words");
+  const links = [...`${mail.html} ${mail.text}`.matchAll(/https?:\/\/[^\s"<>]+/g)].map(([link]) => link.replaceAll("&amp;", "&"));
+  assert.ok(links.length >= 2, "a link in the text and one in the HTML");
+  for (const link of new Set(links)) {
+    const at = new URL(link);
+    assert.equal(at.origin, new URL(site).origin, "mails lead to this site only");
+    await page.goto("about:blank");
+    assert.equal((await page.goto(link))?.status(), 200, link);
+    if (at.hash) await page.locator(`[id="${at.hash.slice(1)}"]`).waitFor();
+  }
 }
 
 /** @param {Page} page @param {(name: string) => Promise<void>} look */
