@@ -94,7 +94,9 @@ func isStandard(name string) bool {
 }
 
 // The rooms of shared.
-func ring0() []string { return []string{"errs", "clock", "ident", "locale", "money", "event", "guard", "text"} }
+func ring0() []string {
+	return []string{"errs", "clock", "ident", "locale", "money", "event", "guard", "text"}
+}
 
 // nouns maps each noun to the nouns that it, and its adapters, may import.
 func nouns() map[string][]string {

@@ -17,8 +17,8 @@ var (
 	// ErrPaymentKeyUsed: the payment key brought, or was refused, another payment. The booking
 	// is payable all the same, with a key of its own.
 	ErrPaymentKeyUsed = errs.New(errs.Conflict, "payment_key_used", "This payment was used before. The booking can still be paid: begin the payment anew.")
-	ErrNotCancellable  = errs.New(errs.Conflict, "not_cancellable", "The booking cannot be cancelled.")
-	ErrRefundNotFound  = errs.New(errs.NotFound, "refund_not_found", "There is no such refund.")
+	ErrNotCancellable = errs.New(errs.Conflict, "not_cancellable", "The booking cannot be cancelled.")
+	ErrRefundNotFound = errs.New(errs.NotFound, "refund_not_found", "There is no such refund.")
 	// ErrRefundNotRejected says that there is nothing for an operator to decide.
 	ErrRefundNotRejected = errs.New(errs.Conflict, "refund_not_rejected", "The payment provider has not rejected this refund.")
 	ErrAmountMismatch    = errs.New(errs.Conflict, "amount_mismatch", "The amount is not the booking's.")
