@@ -188,3 +188,18 @@ func TestEveryNumberIsBounded(t *testing.T) {
 		t.Errorf("what was refused changed %d rows", after-before)
 	}
 }
+
+// Two seats of the highest price are more than there is to pay: they are refused before
+// they are held.
+func TestASumAboveTheBoundIsRefusedAndHoldsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fans := w.fans(2)
+	_, showtime := w.sale(map[string]any{"seats": 20, "queued": false, "price": int64(1) << 40})
+	seats := w.seats(showtime, 2)
+	w.hold(fans[0], showtime, seats...).is(422, "amount_too_large")
+	one := w.hold(fans[1], showtime, seats[0]).is(201)
+	if booked := w.book(fans[1], one.str("hold_id")).is(201); booked.body["amount"] != float64(1<<40) {
+		t.Errorf("amount %v", booked.body["amount"])
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/event"
 	"github.com/fairgate/fairgate/shared/ident"
+	"github.com/fairgate/fairgate/shared/money"
 )
 
 // BookCommand turns a hold into a booking.
@@ -95,15 +96,29 @@ func (s *Service) draft(ctx context.Context, command BookCommand) (Draft, error)
 	if b.Session == nil {
 		b.Session = hold.Session
 	}
-	for _, seat := range seats {
-		b.Price += seat.Price
-		b.Discount += seat.Discount
+	if err := b.sum(); err != nil {
+		return Draft{}, err
 	}
-	b.Amount = b.Price - b.Discount
 	return Draft{
 		Booking: b, HoldNonce: hold.Nonce, SeatLimit: sale.MaxSeatsPerAccount, Provider: s.name,
 		PayTime: PayTime, Margin: ExpiryMargin + rand.N(ExpirySpread),
 	}, nil
+}
+
+// sum sets what the booking costs, from its seats; ErrTooMuch.
+func (b *Booking) sum() (err error) {
+	prices, discounts := make([]money.KRW, len(b.Seats)), make([]money.KRW, len(b.Seats))
+	for i, seat := range b.Seats {
+		prices[i], discounts[i] = seat.Price, seat.Discount
+	}
+	if b.Price, err = sumOf(prices); err != nil {
+		return err
+	}
+	if b.Discount, err = sumOf(discounts); err != nil {
+		return err
+	}
+	b.Amount = b.Price - b.Discount // both are 0 … money.Max
+	return nil
 }
 
 // priced returns the seats in the order of their numbers, which is the order in

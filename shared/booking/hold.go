@@ -13,6 +13,7 @@ var (
 	ErrSeatTaken    = errs.New(errs.Conflict, "seat_taken", "Some of the seats are taken.") // extra: see SeatsTaken
 	ErrSeatLimit    = errs.New(errs.Conflict, "seat_limit", "That is more seats than one account may have in this sale.")
 	ErrUnknownSeat  = errs.New(errs.Invalid, "unknown_seat", "The hall has no such seat.") // extra: unknown
+	ErrTooMuch      = errs.New(errs.Invalid, "amount_too_large", "The seats cost more than can be paid at once: choose fewer.")
 	ErrHoldNotFound = errs.New(errs.NotFound, "hold_not_found", "There is no such hold.")
 	ErrHoldExpired  = errs.New(errs.Gone, "hold_expired", "The hold has lapsed.")
 	// ErrSessionOver is ErrHoldExpired for what could only have been held in a session of

@@ -101,7 +101,7 @@ func NewHolds(c Catalogue, key HoldKey, redis FastStore, fallback FallbackStore,
 // released.
 //
 // It fails with ErrSeatTaken (conflicts lists every one), ErrSeatLimit,
-// ErrUnknownSeat, errs.ErrValidationFailed, ErrKeyReused, ErrPassRequired,
+// ErrUnknownSeat, ErrTooMuch, errs.ErrValidationFailed, ErrKeyReused, ErrPassRequired,
 // ErrSaleNotOpen, ErrSaleClosed, ErrSessionOver, and the catalogue's errors.
 func (h *Holds) Hold(ctx context.Context, request HoldRequest) (Hold, error) {
 	place, err := h.where(ctx, request)
@@ -219,9 +219,9 @@ func (p hall) numbers(indices []int) []string {
 	return list
 }
 
-// amount is the sum of the seats' prices.
+// amount is the sum of the seats' prices; ErrTooMuch.
 func (p hall) amount(numbers []string) (money.KRW, error) {
-	var sum money.KRW
+	prices := make([]money.KRW, 0, len(numbers))
 	for _, no := range numbers {
 		i, ok := p.seatMap.Find(no)
 		if !ok { // the map has changed since the hold was made
@@ -232,7 +232,16 @@ func (p hall) amount(numbers []string) (money.KRW, error) {
 		if !ok {
 			return 0, fmt.Errorf("showtime %s: grade %s of seat %s has no price", p.showtime.ID, grade, no)
 		}
-		sum += price
+		prices = append(prices, price)
+	}
+	return sumOf(prices)
+}
+
+// sumOf adds prices; ErrTooMuch.
+func sumOf(prices []money.KRW) (money.KRW, error) {
+	sum, err := money.Sum(prices...)
+	if err != nil {
+		return 0, ErrTooMuch.Because(err)
 	}
 	return sum, nil
 }
@@ -282,6 +291,10 @@ func (h *Holds) order(request HoldRequest, place hall, seats []string) attempt {
 
 // place places the order in a store and makes the hold.
 func (h *Holds) place(ctx context.Context, try attempt) (Hold, error) {
+	// Before the seats are taken: what cannot be paid must not be held.
+	if _, err := try.place.amount(try.Hold.Seats); err != nil {
+		return Hold{}, err
+	}
 	placed, inPostgres, err := h.placeInStore(ctx, try)
 	h.report(inPostgres, placed, err)
 	if err != nil {

@@ -134,7 +134,7 @@ func (a *api) bookingRoutes() {
 	}
 	create := operation("create-booking", http.MethodPost, "/v1/bookings", "Book a hold",
 		"Turns a hold into a booking that is to be paid before `pay_before`. 410 `hold_expired`; 409 `seat_taken`, `seat_limit`, "+
-			"`hold_already_booked`; 403 `pass_required`, `pass_invalid`.", booking.ErrHoldNotFound, booking.ErrHoldExpired, booking.ErrSeatTaken, booking.ErrSeatLimit, booking.ErrHoldUsed, booking.ErrSaleClosed)
+			"`hold_already_booked`; 403 `pass_required`, `pass_invalid`.", booking.ErrHoldNotFound, booking.ErrHoldExpired, booking.ErrSeatTaken, booking.ErrSeatLimit, booking.ErrHoldUsed, booking.ErrSaleClosed, booking.ErrTooMuch)
 	create.DefaultStatus = http.StatusCreated
 	create.Security = []map[string][]string{{"account": {}, "pass": {}}}
 	create.Middlewares = huma.Middlewares{a.passForHold, a.requireKey}

@@ -88,7 +88,7 @@ func (a *api) holdRoutes(app *fiber.App) {
 		DefaultStatus: http.StatusCreated, Security: pass, Middlewares: huma.Middlewares{a.passForShowtime, a.requireKey},
 	}, fails: []*errs.Error{
 		catalogue.ErrShowtimeNotFound, booking.ErrSeatTaken, booking.ErrSeatLimit, booking.ErrUnknownSeat,
-		booking.ErrSaleNotOpen, booking.ErrSaleClosed, booking.ErrHoldExpired,
+		booking.ErrSaleNotOpen, booking.ErrSaleClosed, booking.ErrHoldExpired, booking.ErrTooMuch,
 	}}, a.createHold)
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "list-my-holds", Method: http.MethodGet, Path: "/v1/me/holds", Tags: []string{"seats"},

@@ -237,14 +237,15 @@ func (p payment) translate() booking.ProviderPayment {
 	return out
 }
 
-// won reads an amount. One that is no whole number reads as -1, which matches
+// won reads an amount. One that is no whole number of 0 … money.Max reads as -1, which matches
 // nothing that we ever asked for.
 func won(n json.Number) money.KRW {
 	whole, err := n.Int64()
-	if err != nil {
+	amount := money.KRW(whole)
+	if err != nil || amount < 0 || amount > money.Max {
 		return -1
 	}
-	return money.KRW(whole)
+	return amount
 }
 
 func moment(text string) time.Time {
