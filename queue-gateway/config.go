@@ -42,7 +42,9 @@ type Config struct {
 	JoinsPerMinute int `env:"JOINS_PER_MINUTE" envDefault:"6000"` // from one address; carriers put many fans behind one
 	// BrowsersPerMinute is how many browsers not seen before may join from one network,
 	// an IPv4 address or an IPv6 /64: in lines with identity "browser" each is a place.
-	BrowsersPerMinute int `env:"BROWSERS_PER_MINUTE" envDefault:"120"`
+	// Less makes places dearer for one machine; more serves the many fans whom a carrier
+	// puts behind one IPv4 address.
+	BrowsersPerMinute int `env:"BROWSERS_PER_MINUTE" envDefault:"600"`
 }
 
 // Validate returns every broken rule, joined.

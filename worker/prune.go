@@ -21,6 +21,9 @@ type Retention struct {
 	JobRuns       time.Duration `env:"RETENTION_JOB_RUNS" envDefault:"336h"`       // what the scheduled jobs did
 }
 
+// endedSessionsKept is longer than a pass can live.
+const endedSessionsKept = 48 * time.Hour
+
 // shortestDeliveries is longer than a message climbs the retry ladder.
 const shortestDeliveries = 7 * 24 * time.Hour
 
@@ -33,6 +36,7 @@ func (s *Service) prunes() []schedule.Prune {
 	var prunes []schedule.Prune
 	for _, p := range []postgres.Prune{
 		bookingpg.PruneWebhooks(keep.Webhooks),
+		bookingpg.PruneEndedSessions(endedSessionsKept),
 		notifypg.PruneDeliveries(keep.Deliveries),
 		notifypg.PruneNotifications(keep.Notifications),
 		outbox.PruneUnroutable(keep.Unroutable),

@@ -20,6 +20,8 @@ func TestPruningDeletesOnlyWhatIsOld(t *testing.T) {
 	for _, fill := range []string{
 		`INSERT INTO webhook_event (transmission_id, type, order_id, payment_key, status, body, received_at)
 			SELECT 't-' || i, '', '', '', '', '', now() - i * interval '1 day' FROM generate_series(1, 8) i`,
+		`INSERT INTO spent_session (sale_id, epoch, n, booking_id, spent_at)
+			SELECT 's', 1, i, '', now() - i * interval '1 day' FROM generate_series(1, 8) i`,
 		`INSERT INTO delivery (channel, template, entity, recipient, state, created_at)
 			SELECT 'mail', 't', 'b-' || i, 'r', 'sent', now() - i * interval '1 day' FROM generate_series(1, 8) i`,
 		`INSERT INTO notification (account_id, kind, entity, title, body, link, created_at)
@@ -36,9 +38,12 @@ func TestPruningDeletesOnlyWhatIsOld(t *testing.T) {
 	if _, err := pool.Exec(ctx, `INSERT INTO outbox (event_id, type, payload, created_at) VALUES ('waits', 'x', '{}', now() - interval '1 year')`); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := pool.Exec(ctx, `INSERT INTO spent_session (sale_id, epoch, n, booking_id, spent_at) VALUES ('s', 1, 9, 'bkg-1', now() - interval '1 year')`); err != nil {
+		t.Fatal(err)
+	}
 	const age = 3*24*time.Hour + time.Hour
 	for _, p := range []postgres.Prune{
-		bookingpg.PruneWebhooks(age), notifypg.PruneDeliveries(age), notifypg.PruneNotifications(age),
+		bookingpg.PruneWebhooks(age), bookingpg.PruneEndedSessions(age), notifypg.PruneDeliveries(age), notifypg.PruneNotifications(age),
 		outbox.PruneUnroutable(age), postgres.NewJobRuns(pool).PruneAfter(age),
 	} {
 		for _, want := range []int{2, 2, old - 4, 0} {
@@ -47,8 +52,8 @@ func TestPruningDeletesOnlyWhatIsOld(t *testing.T) {
 			}
 		}
 		left := kept
-		if p.Table == "outbox" {
-			left++ // what only waits to be published is never deleted
+		if p.Table == "outbox" || p.Table == "spent_session" {
+			left++ // what only waits to be published, or was used up by a booking, is never deleted
 		}
 		var n int
 		if err := pool.QueryRow(ctx, `SELECT count(*) FROM `+p.Table).Scan(&n); err != nil || n != left {

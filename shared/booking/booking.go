@@ -14,9 +14,10 @@ var (
 	ErrBookingNotFound = errs.New(errs.NotFound, "booking_not_found", "There is no such booking.")
 	ErrHoldUsed        = errs.New(errs.Conflict, "hold_already_booked", "The hold has been booked already.") // extra: booking_id
 	ErrNotPayable      = errs.New(errs.Conflict, "booking_not_payable", "The booking can no longer be paid.")
-	// ErrPaymentKeyUsed: the payment key brought, or was refused, another payment. The booking
-	// is payable all the same, with a key of its own.
-	ErrPaymentKeyUsed = errs.New(errs.Conflict, "payment_key_used", "This payment was used before. The booking can still be paid: begin the payment anew.")
+	// ErrPaymentKeyUsed is ErrNotPayable of a payment key that was refused before, or brought
+	// another payment: the booking is payable all the same, with a key of its own.
+	// Extra: payable.
+	ErrPaymentKeyUsed = ErrNotPayable.WithMessage("This payment was used before. The booking can still be paid: begin the payment anew.").With("payable", true)
 	ErrNotCancellable = errs.New(errs.Conflict, "not_cancellable", "The booking cannot be cancelled.")
 	ErrRefundNotFound = errs.New(errs.NotFound, "refund_not_found", "There is no such refund.")
 	// ErrRefundNotRejected says that there is nothing for an operator to decide.

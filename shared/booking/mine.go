@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/errs"
 )
 
 // Mine are an account's live holds.
@@ -43,7 +44,7 @@ func (h *Holds) Mine(ctx context.Context, accountID, showtimeID string) (Mine, e
 	mine = slices.DeleteFunc(mine, func(hold Hold) bool {
 		return hold.Lapsed(now) || showtimeID != "" && hold.ShowtimeID != showtimeID
 	})
-	if err := h.complete(ctx, mine); err != nil {
+	if mine, err = h.complete(ctx, mine); err != nil {
 		return Mine{}, err
 	}
 	slices.SortFunc(mine, func(a, b Hold) int {
@@ -122,24 +123,39 @@ func (h *Holds) unbooked(ctx context.Context, holds []Hold) ([]Hold, error) {
 }
 
 // complete prices the holds and signs their ids, which are those that were answered
-// when they were made, unless a price has changed meanwhile.
-func (h *Holds) complete(ctx context.Context, holds []Hold) error {
-	for i := range holds {
-		hold := &holds[i]
-		showtime, err := h.catalogue.Showtime(ctx, hold.ShowtimeID)
+// when they were made, unless a price has changed meanwhile. A hold of what is no longer
+// in the catalogue can be booked by nobody: it is left out rather than in the way of the
+// others.
+func (h *Holds) complete(ctx context.Context, holds []Hold) ([]Hold, error) {
+	priced := holds[:0]
+	for _, hold := range holds {
+		err := h.price(ctx, &hold)
+		if kind := errs.KindOf(err); kind == errs.NotFound || kind == errs.Invalid {
+			continue
+		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		seatMap, err := h.catalogue.SeatMap(ctx, showtime.HallID)
-		if err != nil {
-			return err
-		}
-		place := hall{showtime: showtime, seatMap: seatMap}
-		if hold.Amount, err = place.amount(hold.Seats); err != nil {
-			return err
-		}
-		hold.Seats = place.inOrder(hold.Seats)
-		hold.ID = h.key.Sign(*hold)
+		hold.ID = h.key.Sign(hold)
+		priced = append(priced, hold)
 	}
+	return priced, nil
+}
+
+// price sets a hold's amount, and puts its seats in order.
+func (h *Holds) price(ctx context.Context, hold *Hold) error {
+	showtime, err := h.catalogue.Showtime(ctx, hold.ShowtimeID)
+	if err != nil {
+		return err
+	}
+	seatMap, err := h.catalogue.SeatMap(ctx, showtime.HallID)
+	if err != nil {
+		return err
+	}
+	place := hall{showtime: showtime, seatMap: seatMap}
+	if hold.Amount, err = place.amount(hold.Seats); err != nil {
+		return err
+	}
+	hold.Seats = place.inOrder(hold.Seats)
 	return nil
 }

@@ -75,12 +75,13 @@ func report(part string, err error) {
 	slog.Default().Error("a panic was recovered", "part", part, "error", err)
 }
 
-// Call calls f and returns its error, or its panic as a *PanicError: for those who wait
-// for f and know what to do when it fails.
+// Call calls f and returns its error, or its panic, counted and logged, as a *PanicError:
+// for those who wait for f and know what to do when it fails.
 func Call(part string, f func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = Caught(part, value)
+			report(part, err)
 		}
 	}()
 	return f()

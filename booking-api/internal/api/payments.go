@@ -46,12 +46,12 @@ type confirmOutput struct {
 func (a *api) paymentRoutes() {
 	waiting := a.jsonResponse("Still confirming.", Confirmation{})
 	waiting.Headers = map[string]*huma.Param{"Preference-Applied": {Description: "wait=N, if it was waited.", Schema: &huma.Schema{Type: huma.TypeString}}}
-	fails := []*errs.Error{booking.ErrBookingNotFound, booking.ErrAmountMismatch, booking.ErrPaymentKeyUsed, booking.ErrNotPayable}
+	fails := []*errs.Error{booking.ErrBookingNotFound, booking.ErrAmountMismatch, booking.ErrNotPayable}
 	add(a, route{account: true, fails: fails, Operation: huma.Operation{
 		OperationID: "confirm-payment", Method: http.MethodPost, Path: "/v1/payments/confirm", Tags: []string{"payments"},
 		Summary: "Confirm a payment", Description: "Takes what the payment window returned. 200 when the outcome is final (a refusal is 200 with " +
-			"`payment_state: failed`), 202 while `confirming`. Checked in this order: 404 not yours, 409 `amount_mismatch`, 409 `payment_key_used` (the " +
-			"booking can still be paid, with another key), 409 `booking_not_payable`. " +
+			"`payment_state: failed`), 202 while `confirming`. Checked in this order: 404 not yours, 409 `amount_mismatch`, 409 `booking_not_payable`, " +
+			"with `payable: true` when only this payment key cannot be used. " +
 			"Asks for no entry pass: captured money must not be refused.",
 		Middlewares: huma.Middlewares{a.requireKey},
 		Responses:   map[string]*huma.Response{"202": waiting},

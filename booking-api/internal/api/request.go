@@ -103,7 +103,10 @@ func (c copied) AppendHeader(name, value string) {
 // JSON, which requireReadable refuses, or where the operation takes it as it is.
 func bodyOf(ctx huma.Context) []byte {
 	body := httpd.Body(humafiber.Unwrap(ctx))
-	if canonical, err := httpd.CanonicalJSON(body); err == nil && !ctx.Operation().SkipValidateBody {
+	if ctx.Operation().SkipValidateBody {
+		return bytes.Clone(body)
+	}
+	if canonical, err := httpd.CanonicalJSON(body); err == nil {
 		return canonical
 	}
 	return bytes.Clone(body)

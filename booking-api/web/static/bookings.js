@@ -149,8 +149,12 @@ function failed(answer) {
   again.addEventListener("click", () => { again.remove(); load(); });
   element("state").textContent = isPassing(answer) ? say("bookings.offline") : say("bookings.failed", { id: answer.requestId || "–" });
   element("state").append(" ", again);
-  if (isPassing(answer)) setTimeout(() => { if (again.isConnected && !document.hidden) load(); }, 6000 * (0.8 + 0.4 * Math.random()));
+  if (!isPassing(answer)) return;
+  retry = () => { retry = null; if (again.isConnected) load(); };
+  setTimeout(() => { if (!document.hidden) retry?.(); }, 6000 * (0.8 + 0.4 * Math.random()));
 }
+/** Asks again: by time, or when the fan comes back to a tab that was hidden at that time. @type {(() => void) | null} */
+let retry = null;
 
 // ---- seats held, not yet booked -------------------------------------------
 
@@ -253,7 +257,12 @@ element("cancel").addEventListener("close", () => {
   else focusOn(asked.id, "cancel");
 });
 setInterval(endHolds, 1000);
-onReturn(() => { if (!element("cancel").open) { showHolds(); watch(0); } });
+onReturn(() => {
+  if (element("cancel").open) return;
+  if (retry) retry();
+  showHolds();
+  watch(0);
+});
 load();
 addEventListener("hashchange", () => {
   named = location.hash.slice(1);

@@ -14,3 +14,12 @@ func PruneWebhooks(age time.Duration) postgres.Prune {
 			SELECT ctid FROM webhook_event WHERE received_at < now() - $1::interval LIMIT $2 FOR UPDATE SKIP LOCKED))`
 	return postgres.Prune{Table: "webhook_event", SQL: q, After: age}
 }
+
+// PruneEndedSessions forgets that a session was ended without a booking: longer than age
+// ago, its pass is long over. Sessions that a booking used up are kept, as bookings are.
+func PruneEndedSessions(age time.Duration) postgres.Prune {
+	const q = `
+		DELETE FROM spent_session WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM spent_session WHERE booking_id = '' AND spent_at < now() - $1::interval LIMIT $2 FOR UPDATE SKIP LOCKED))`
+	return postgres.Prune{Table: "spent_session", SQL: q, After: age}
+}

@@ -2,13 +2,13 @@ package cataloguepg
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/guard"
 )
 
 // cache remembers what load returned for ttl (0: for ever). Failures are not
@@ -98,15 +98,14 @@ func (c *cache[V]) get(ctx context.Context, key string) (V, error) {
 // caller's cancellation must not fail the others, and a load that nobody waits for any
 // more still fills the cache. It ends, whatever becomes of the server.
 func (c *cache[V]) begin(ctx context.Context, key string) <-chan singleflight.Result {
-	return c.flight.DoChan(key, func() (value any, err error) {
-		defer func() {
-			if r := recover(); r != nil { // singleflight would end the process
-				err = fmt.Errorf("catalogue: reading %q: %v", key, r)
-			}
-		}()
+	return c.flight.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
-		loaded, err := c.load(ctx, key)
+		var loaded V
+		err := guard.Call("catalogue", func() (err error) { // singleflight would end the process
+			loaded, err = c.load(ctx, key)
+			return err
+		})
 		if err == nil {
 			c.put(key, loaded)
 		}

@@ -120,7 +120,7 @@ func wordFault(value string) string {
 // backendFault looks at a URL's password, wherever it leads.
 func backendFault(value string) string {
 	u, err := url.Parse(strings.TrimSpace(value))
-	if err != nil || value == "" {
+	if err != nil || u.Scheme == "" { // "host=db password=…" is no URL: its password would go unread
 		return "set a URL of your own"
 	}
 	password, _ := u.User.Password()

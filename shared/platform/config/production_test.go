@@ -41,6 +41,7 @@ func TestProductionRefusesWhatDevelopmentHasHoweverItIsWritten(t *testing.T) {
 		"built-in backend elsewhere":  {backend("postgres://fairgate:fairgate@db.example.com/shop?sslmode=require"), true},
 		"built-in password, own user": {backend("amqp://shop:fairgate@mq:5672/"), true},
 		"password in the query":       {backend("postgres://db/shop?user=a&password=fairgate"), true},
+		"keywords instead of a URL":   {backend("host=db user=shop password=fairgate dbname=shop"), true},
 		"percent-encoded":             {backend("postgres://a:%66airgate@db/shop"), true},
 		"provider":                    {outside("https://api.tosspayments.com"), false},
 		"none":                        {outside(""), false},

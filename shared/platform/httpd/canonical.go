@@ -38,50 +38,79 @@ func CanonicalJSON(body []byte) ([]byte, error) {
 		return nil, errs.ErrMalformedJSON
 	}
 	s := scan{rest: body, out: make([]byte, 0, len(body)+16)}
-	if err := s.value("body", 0); err != nil {
+	if err := s.value(); err != nil {
 		return nil, err
 	}
 	return s.out, nil
 }
 
 // scan copies valid JSON from rest to out.
-type scan struct{ rest, out []byte }
+type scan struct {
+	rest, out []byte
+	path      []step // to what is copied now
+}
 
-// value copies the next value, which is at path.
-func (s *scan) value(path string, depth int) error {
-	if depth > maxNesting {
+// step leads from a value to one in it: to a member of an object, or an element of an
+// array.
+type step struct {
+	member  string
+	element int
+	isArray bool
+}
+
+// where names the place of what is copied now, such as "body.seats[2]". Only errors
+// ask for it: to have it ready for every value would cost the square of the body's size.
+func (s *scan) where() string {
+	const longest = 200 // bytes; members may have names of any length
+	text := "body"
+	for _, step := range s.path {
+		if step.isArray {
+			text += "[" + strconv.Itoa(step.element) + "]"
+		} else {
+			text += "." + step.member
+		}
+		if len(text) > longest {
+			return strings.ToValidUTF8(text[:longest], "") + "…"
+		}
+	}
+	return text
+}
+
+// value copies the next value.
+func (s *scan) value() error {
+	if len(s.path) > maxNesting {
 		return errs.ErrMalformedJSON.WithMessage("The body is nested more than %d levels deep.", maxNesting)
 	}
 	s.space()
 	switch c := s.rest[0]; {
 	case c == '{':
-		return s.object(path, depth)
+		return s.object()
 	case c == '[':
-		return s.array(path, depth)
+		return s.array()
 	case c == '"':
-		_, err := s.text(path)
+		_, err := s.text()
 		return err
 	case c == '-' || c >= '0' && c <= '9':
-		return s.number(path)
+		return s.number()
 	}
 	s.copyWhile(func(c byte) bool { return c >= 'a' && c <= 'z' }) // true, false, null
 	return nil
 }
 
-func (s *scan) object(path string, depth int) error {
+func (s *scan) object() error {
 	seen := map[string]bool{}
 	for s.next(); !s.ends('}'); {
-		name, err := s.text(path)
+		name, err := s.text()
 		if err != nil {
 			return err
 		}
 		if seen[name] {
-			return errs.ErrMalformedJSON.WithMessage("%s has the member %q twice.", path, name)
+			return errs.ErrMalformedJSON.WithMessage("%s has the member %q twice.", s.where(), shortened(name))
 		}
 		seen[name] = true
 		s.space()
 		s.next() // the colon
-		if err := s.value(path+"."+name, depth+1); err != nil {
+		if err := s.inside(step{member: name}); err != nil {
 			return err
 		}
 	}
@@ -89,14 +118,25 @@ func (s *scan) object(path string, depth int) error {
 	return nil
 }
 
-func (s *scan) array(path string, depth int) error {
+func (s *scan) array() error {
 	i := 0
 	for s.next(); !s.ends(']'); i++ {
-		if err := s.value(path+"["+strconv.Itoa(i)+"]", depth+1); err != nil {
+		if err := s.inside(step{element: i, isArray: true}); err != nil {
 			return err
 		}
 	}
 	s.next()
+	return nil
+}
+
+// inside copies the value that a step leads to. After an error the path stays where
+// that was.
+func (s *scan) inside(to step) error {
+	s.path = append(s.path, to)
+	if err := s.value(); err != nil {
+		return err
+	}
+	s.path = s.path[:len(s.path)-1]
 	return nil
 }
 
@@ -111,7 +151,7 @@ func (s *scan) ends(end byte) bool {
 }
 
 // text copies a string and returns what it says.
-func (s *scan) text(path string) (string, error) {
+func (s *scan) text() (string, error) {
 	end := 1
 	for s.rest[end] != '"' {
 		if s.rest[end] == '\\' {
@@ -125,7 +165,7 @@ func (s *scan) text(path string) (string, error) {
 		return string(raw[1:end]), nil
 	}
 	if hasHalfPair(raw) {
-		return "", errs.ErrMalformedJSON.WithMessage("%s has half a surrogate pair.", path)
+		return "", errs.ErrMalformedJSON.WithMessage("%s has half a surrogate pair.", s.where())
 	}
 	var said string
 	if err := json.Unmarshal(raw, &said); err != nil {
@@ -164,14 +204,14 @@ func hex4(digits []byte) uint64 {
 }
 
 // number copies a number, a whole one as an integer.
-func (s *scan) number(path string) error {
+func (s *scan) number() error {
 	end := bytes.IndexFunc(s.rest, func(c rune) bool { return !strings.ContainsRune("+-.eE0123456789", c) })
 	if end < 0 {
 		end = len(s.rest)
 	}
 	text := wholeNumber(string(s.rest[:end]))
 	if n, err := strconv.ParseFloat(text, 64); err != nil || n > largestWhole || n < -largestWhole {
-		return errs.ErrValidationFailed.WithField(path, fmt.Sprintf("must be between -%d and %d", largestWhole, largestWhole))
+		return errs.ErrValidationFailed.WithField(s.where(), fmt.Sprintf("must be between -%d and %d", largestWhole, largestWhole))
 	}
 	s.out, s.rest = append(s.out, text...), s.rest[end:]
 	return nil
@@ -224,4 +264,13 @@ func (s *scan) copyWhile(is func(byte) bool) {
 		end++
 	}
 	s.out, s.rest = append(s.out, s.rest[:end]...), s.rest[end:]
+}
+
+// shortened keeps what a caller wrote out of an error beyond what names it.
+func shortened(name string) string {
+	const longest = 100 // bytes
+	if len(name) <= longest {
+		return name
+	}
+	return strings.ToValidUTF8(name[:longest], "") + "…"
 }

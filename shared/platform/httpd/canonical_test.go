@@ -2,8 +2,10 @@ package httpd
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,4 +110,32 @@ func randomJSON(random *rand.Rand, depth int) string {
 		return strconv.Itoa(random.IntN(1<<30)) + "." + strings.Repeat("0", 1+random.IntN(3)) + "e" + strconv.Itoa(random.IntN(4))
 	}
 	return space + "false"
+}
+
+// The path of a value is only put together for an error: once, a body of 64 KB with one
+// long name cost 640 MB and a second.
+func TestReadingABodyCostsInProportionToItsSize(t *testing.T) {
+	for name, body := range map[string]string{
+		"a long name above many elements": `{"` + strings.Repeat("A", 32<<10) + `":[1` + strings.Repeat(",1", 16<<10) + `]}`,
+		"many members":                    `{"a0":1` + members(8<<10) + `}`,
+		"nested":                          strings.Repeat(`{"`+strings.Repeat("A", 1<<10)+`":`, 30) + "[1" + strings.Repeat(",1", 16<<10) + "]" + strings.Repeat("}", 30),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := CanonicalJSON([]byte(body)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		runtime.ReadMemStats(&after)
+		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 100*uint64(len(body)) {
+			t.Errorf("%s: %d bytes allocated for %d", name, allocated, len(body))
+		}
+	}
+}
+
+func members(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"m%d":%d`, i, i)
+	}
+	return b.String()
 }
