@@ -3,6 +3,6 @@
 //
 // Times are those of the halls, in Seoul, whoever reads them; where a reader may live
 // in another zone the zone is said. Browser modules get the same Words from the page
-// and put them together in static/format.js and static/bookingview.js; both are held
+// and put them together in static/format.js and static/seatwords.js; both are held
 // to testdata/said.json.
 package locale

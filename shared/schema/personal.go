@@ -119,7 +119,8 @@ const elsewhere = `
 | where | what | until |
 |---|---|---|
 | Redis, limits | hashes of e-mails, networks (an IPv4 address, or a /64) | a minute |
-| Redis, lines and holds | the account's id | the line's or the hold's end |
+| Redis, lines | the account's id | the line's end |
+| Redis, holds | the account's id | a day after the hold; as the key of a count of seats, 30 days |
 | Redis, revoked tokens | the account's id | 15 minutes |
 | RabbitMQ | events about bookings with e-mail and name: a mail that was on its way is still sent | moments; while a mail server is down up to six hours; what is parked, until an operator deals with it |
 | logs, traces | masked e-mails ("f***@fairgate.test"), ids, network addresses of requests | as long as the operator keeps them |
