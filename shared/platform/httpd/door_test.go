@@ -218,7 +218,8 @@ func TestEveryAnswerTellsBrowsersToBeCareful(t *testing.T) {
 // with a page, those of the API with a problem.
 func TestHeadsAreLimited(t *testing.T) {
 	t.Parallel()
-	addr := serve(t, Options{HeadLimit: 32 << 10, ErrorPage: func(c *fiber.Ctx, _ int, code string) error {
+	metrics := prometheus.NewRegistry()
+	addr := serve(t, Options{Metrics: metrics, HeadLimit: 32 << 10, ErrorPage: func(c *fiber.Ctx, _ int, code string) error {
 		c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
 		return c.SendString("page of " + code)
 	}}, doorRoutes)
@@ -235,5 +236,8 @@ func TestHeadsAreLimited(t *testing.T) {
 	response, body = say(t, conn, in, "GET /q/demo HTTP/1.1\r\nHost: x\r\nCookie: "+strings.Repeat("x", 40<<10)+"\r\n\r\n")
 	if response.StatusCode != 431 || body != "page of headers_too_large" {
 		t.Errorf("40 KiB on the way to a page: %d %q", response.StatusCode, body)
+	}
+	if got, err := counted(metrics, "fairgate_http_unreadable_requests_total"); err != nil || got != 2 {
+		t.Errorf("counted %v, %v; want the 2 that were refused", got, err)
 	}
 }

@@ -100,6 +100,8 @@ func (m *manners) refuseUnread(app *fiber.App) {
 		defer app.ReleaseCtx(c)
 		ctx.SetConnectionClose() // where the next request begins is not known
 		m.introduce(c)
+		m.unread.Inc()
+		m.Log.DebugContext(c.UserContext(), "a request cannot be read", "error", err)
 		_ = WriteError(c, m.Log, err)
 		m.finish(c, mayBeBrowser || navigates(c))
 	}

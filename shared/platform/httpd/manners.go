@@ -24,6 +24,7 @@ type manners struct {
 	Options
 	callers   *callers
 	durations *durations
+	unread    prometheus.Counter
 }
 
 func (m *manners) handle(c *fiber.Ctx) error {
@@ -181,5 +182,13 @@ func routeOf(c *fiber.Ctx, status int) string {
 
 // newManners returns what New has every request go through.
 func newManners(o Options) *manners {
-	return &manners{Options: o, callers: newCallers(o), durations: newDurations(o.Name, o.Metrics)}
+	unread := prometheus.NewCounter(prometheus.CounterOpts{
+		Name:        "fairgate_http_unreadable_requests_total",
+		Help:        "Requests that were refused before any route saw them: heads and bodies that cannot be read, methods that are unknown.",
+		ConstLabels: prometheus.Labels{"service": o.Name},
+	})
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(unread)
+	}
+	return &manners{Options: o, callers: newCallers(o), durations: newDurations(o.Name, o.Metrics), unread: unread}
 }
