@@ -14,7 +14,6 @@ func TestMoneyThatIsNotWhatWeAskedForGoesBack(t *testing.T) {
 	edits := map[string]func(p *booking.ProviderPayment){
 		"total":    func(p *booking.ProviderPayment) { p.Total, p.Balance = 1000, 1000 },
 		"currency": func(p *booking.ProviderPayment) { p.Currency = "USD" },
-		"order":    func(p *booking.ProviderPayment) { p.OrderID = "ord-of-another" },
 	}
 	for name, edit := range edits {
 		t.Run(name, func(t *testing.T) {
@@ -40,6 +39,32 @@ func TestMoneyThatIsNotWhatWeAskedForGoesBack(t *testing.T) {
 			h.payAgain(b)
 			h.sound()
 		})
+	}
+}
+
+// Anybody may present the payment key of somebody else. What that one's order was paid
+// with is neither kept for this booking nor sent back.
+func TestMoneyOfAnotherOrderIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b, confirm := h.paying("fan", "A-1")
+	h.provider.change(confirm.PaymentKey, func(p *booking.ProviderPayment) {
+		p.Status, p.Balance, p.OrderID = booking.StatusDone, p.Total, "ord-of-another"
+	})
+	if err := h.ExecuteConfirm(t.Context(), b.Payment.ID); err != nil {
+		t.Fatal(err)
+	}
+	b = h.want(b.ID, booking.PendingPayment, booking.PaymentReady)
+	if len(h.alarms.rung) != 0 || b.Payment.FailureCode != "PAYMENT_OF_ANOTHER_ORDER" {
+		t.Errorf("alarms = %v, failure %q", h.alarms.rung, b.Payment.FailureCode)
+	}
+	h.sendRefunds(b.ID, 0)
+	if left := h.provider.held(); left != 50000 {
+		t.Errorf("the provider has %d left of the other order's money", left)
+	}
+	h.payAgain(b)
+	if held := h.provider.held(); held != 50000+b.Amount {
+		t.Errorf("the provider has %d, want the other order's money and this one's", held)
 	}
 }
 
