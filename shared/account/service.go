@@ -70,8 +70,8 @@ type Limiter interface {
 	// Take counts one more unless limit is reached; then ok is false and wait
 	// says for how long. It goes on counting while its store is out.
 	Take(ctx context.Context, key string, limit int, window time.Duration) (ok bool, wait time.Duration, err error)
-	// Return takes back one Take.
-	Return(ctx context.Context, key string) error
+	// Return takes back one Take of each key.
+	Return(ctx context.Context, keys ...string) error
 }
 
 // Revoker ends the access tokens that an account has been given, in every process.
@@ -215,10 +215,10 @@ func (s *Service) LogIn(ctx context.Context, email, password string, from From) 
 	if err := s.take(ctx, LimitLogInAddress, from.Network, s.settings.FailedByAddress); err != nil {
 		return Account{}, "", err
 	}
-	if err := s.verify(ctx, guess{email, hash, password, from.Network, s.knows(ctx, from.Refresh, account.ID)}, ErrInvalidCredentials); err != nil {
+	taken := LimitLogInAddress + ":" + from.Network // only failures count
+	if err := s.verify(ctx, guess{email, hash, password, from.Network, s.knows(ctx, from.Refresh, account.ID)}, ErrInvalidCredentials, taken); err != nil {
 		return Account{}, "", err
 	}
-	_ = s.limiter.Return(ctx, LimitLogInAddress+":"+from.Network) // only failures count
 	token, digest := newRefreshToken()
 	return account, token, s.store.StartLogin(ctx, account.ID, digest, s.settings.RefreshLifetime)
 }
@@ -242,26 +242,25 @@ type guess struct {
 // verify counts each try against the limits before it is made, so that parallel
 // guesses cannot pass them, and takes the successful one back. Strangers elsewhere can
 // use up only the account's looser limit, not the one of the network that its owner is
-// in.
-func (s *Service) verify(ctx context.Context, g guess, wrong error) error {
+// in. What the caller has taken for this guess is taken back with the rest.
+func (s *Service) verify(ctx context.Context, g guess, wrong error, taken ...string) error {
 	sum := sha256.Sum256([]byte(g.email)) // keeps addresses out of the limiter's keys
 	who := base64.RawURLEncoding.EncodeToString(sum[:16])
 	here := who + ":" + g.network
 	if err := s.take(ctx, LimitLogIn, here, s.settings.FailedLogins); err != nil {
 		return err
 	}
+	taken = append(taken, LimitLogIn+":"+here)
 	if !g.known {
 		if err := s.take(ctx, LimitLogInAccount, who, s.settings.FailedByAccount); err != nil {
 			return err
 		}
+		taken = append(taken, LimitLogInAccount+":"+who)
 	}
 	if !s.matches(g.hash, g.password) {
 		return wrong
 	}
-	_ = s.limiter.Return(ctx, LimitLogIn+":"+here) // a lost return costs one try of this minute
-	if !g.known {
-		_ = s.limiter.Return(ctx, LimitLogInAccount+":"+who)
-	}
+	_ = s.limiter.Return(ctx, taken...) // a lost return costs one try of this minute
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/backendtest"
 	"github.com/fairgate/fairgate/shared/platform/backendtest/pgtest"
 	"github.com/fairgate/fairgate/shared/platform/password"
+	"github.com/fairgate/fairgate/shared/platform/redisx"
 )
 
 const goodPassword = "Secret-12345"
@@ -192,6 +193,26 @@ func TestSignUpsAreLimitedByAddress(t *testing.T) {
 		if _, err := s.SignUp(context.Background(), n, address); errors.Is(err, errs.ErrRateLimited) != (i == 3) {
 			t.Errorf("sign-up %d: %v", i, err)
 		}
+	}
+}
+
+// TestALogInDoesNotWaitForARedisThatHangs: the gateway would give up before it.
+func TestALogInDoesNotWaitForARedisThatHangs(t *testing.T) {
+	t.Parallel()
+	proxy := backendtest.NewProxy(t, backendtest.RedisAddr(t))
+	client, err := redisx.Open(redisx.Settings{Addrs: []string{proxy.Addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	s := account.New(accountpg.New(pgtest.Pool(t)), password.NewHasher(), accountredis.New(client, "hangs:"), accountredis.NewRevoked(client, "hangs:", account.AccessLifetime),
+		account.Settings{FailedLogins: 10, FailedByAccount: 40, FailedByAddress: 600, SignUps: 600, RefreshLifetime: time.Hour, EmailKey: []byte("of a test")})
+	signUp(t, s, "a@b.test")
+	proxy.Freeze(true)
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Second) // a client without a deadline waits 4 s, each time
+	defer cancel()
+	if _, _, err := s.LogIn(ctx, "a@b.test", goodPassword, account.From{Network: "127.0.0.1"}); err != nil {
+		t.Errorf("the log-in: %v", err)
 	}
 }
 

@@ -28,9 +28,10 @@ const (
 	lookEvery = 500 * time.Millisecond
 	// settled is how long after a revocation every process knows of it, and has answered
 	// what it had begun before.
-	settled      = 10 * time.Second
-	followEvery  = 250 * time.Millisecond
-	followAtOnce = 500 // accounts in one round
+	settled       = 10 * time.Second
+	revokeTimeout = 2 * time.Second // the gateway waits for the caller, but not for long
+	followEvery   = 250 * time.Millisecond
+	followAtOnce  = 500 // accounts in one round
 )
 
 // NewRevoked returns the accounts whose tokens were revoked, under prefix + "revoked".
@@ -88,6 +89,8 @@ func (r *Revoked) follow(ctx context.Context, done map[string]time.Time, act fun
 // process when it returns, in others within a second.
 func (r *Revoked) Revoke(ctx context.Context, accountID string) error {
 	at := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
 	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAdd(ctx, r.key, redis.Z{Score: float64(at.UnixMilli()), Member: accountID})
 		p.ZRemRangeByScore(ctx, r.key, "-inf", millis(at.Add(-r.lifetime-time.Minute)))
