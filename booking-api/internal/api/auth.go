@@ -79,7 +79,7 @@ func (a *api) authRoutes() {
 	add(a, route{Operation: huma.Operation{
 		OperationID: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh", Tags: []string{"accounts"},
 		Summary: "Renew the access token", Description: "Exchanges the cookie `refresh_token` for the next one and a new access token. " +
-			"Using a spent one again revokes all tokens of the log-in. 401 `refresh_token_invalid`.",
+			"A spent one may be shown again for 10 seconds, as long as no later one was exchanged: an answer may get lost. After that it revokes all tokens of the log-in. 401 `refresh_token_invalid`.",
 		Security: []map[string][]string{{"refresh": {}}}, Middlewares: huma.Middlewares{a.requireSameSite},
 	}, fails: []*errs.Error{account.ErrRefreshInvalid}}, a.refresh)
 	add(a, route{Operation: huma.Operation{

@@ -17,13 +17,23 @@ const insertToken = `
 	VALUES ($1, $2, $3, now() + make_interval(secs => $4))`
 
 // StartLogin begins a family of refresh tokens and forgets the account's expired ones.
+// It takes turns with Erase: account.ErrInvalidCredentials once the account is deleted.
 func (s *Store) StartLogin(ctx context.Context, accountID string, token account.Digest, lifetime time.Duration) error {
+	const living = `SELECT FROM account WHERE id = $1 AND deleted_at IS NULL FOR SHARE`
 	const forget = `
 		DELETE FROM login WHERE account_id = $1 AND NOT EXISTS
 			(SELECT FROM refresh_token t WHERE t.login_id = login.id AND t.expires_at > now())`
 	const start = `INSERT INTO login (id, account_id) VALUES ($1, $2)`
 	id := ident.New("lgn")
 	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		// The row is locked until the log-in stands: an erasure waits for it, and removes it.
+		tag, err := tx.Exec(ctx, living, accountID)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = account.ErrInvalidCredentials
+		}
+		if err != nil {
+			return err
+		}
 		batch := &pgx.Batch{}
 		batch.Queue(forget, accountID)
 		batch.Queue(start, id, accountID)
@@ -32,9 +42,10 @@ func (s *Store) StartLogin(ctx context.Context, accountID string, token account.
 	})
 }
 
-// refreshGrace is how long a token that was exchanged may be exchanged once more: two
-// tabs that ask at once, or one whose answer was lost.
-const refreshGrace = 10 * time.Second
+// RefreshGrace is how long a token that was exchanged may be exchanged once more: two
+// tabs that ask at once, or one whose answer was lost. The pages give up a call for less
+// than that.
+const RefreshGrace = 10 * time.Second
 
 // Rotate spends old and adds next to its family. The revocation of a family
 // whose spent token turns up again is committed although the call fails.
@@ -75,7 +86,7 @@ type spent struct {
 }
 
 // spend marks a token as used and says whether it may be exchanged: once, and again
-// within refreshGrace as long as no successor of it has been used. The other tokens of
+// within RefreshGrace as long as no successor of it has been used. The other tokens of
 // its generation, made within that grace, are spent with it for good: of two copies
 // only one can live on, so that a stolen one is found out as before.
 // Concurrent calls take turns on the log-in's row.
@@ -109,7 +120,7 @@ func spend(ctx context.Context, tx pgx.Tx, token account.Digest) (spent, error) 
 		return s, err
 	}
 	var forgiven bool
-	err = tx.QueryRow(ctx, again, token[:], refreshGrace.Seconds()).Scan(&forgiven)
+	err = tx.QueryRow(ctx, again, token[:], RefreshGrace.Seconds()).Scan(&forgiven)
 	s.reused = !forgiven
 	return s, err
 }

@@ -101,7 +101,9 @@ export async function askToken(renew = false) {
   return oneAtATime(async () => {
     const meanwhile = storedToken();
     if (meanwhile && meanwhile.token !== before?.token) return { token: meanwhile.token, answer: nothing(200, "") };
-    const answer = await call("POST", "/v1/auth/refresh", { auth: "none" });
+    // An answer that is lost is asked for again while the server still forgives that.
+    let answer = await refresh();
+    if (answer.status === 0) answer = await refresh();
     if (answer.status === 200 && answer.body?.access_token) {
       keepToken(answer.body);
       return { token: answer.body.access_token, answer };
@@ -111,7 +113,16 @@ export async function askToken(renew = false) {
   });
 }
 
-// A refresh cookie works once and a second use ends the session, so tabs take turns.
+// In ms; two of them are less than the server goes on taking a spent cookie.
+const refreshWait = 5000;
+
+/** @returns {Promise<Answer>} */
+function refresh() {
+  return call("POST", "/v1/auth/refresh", { auth: "none", signal: timeout(refreshWait) });
+}
+
+// A refresh cookie is exchanged once, and once more within seconds when the answer was
+// lost; a later use ends the session. So tabs take turns.
 /** @type {Promise<any>} */
 let turn = Promise.resolve();
 
