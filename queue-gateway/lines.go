@@ -32,10 +32,10 @@ var upstreamMessage = map[string]string{
 // which is also how it resumes gently.
 type lines struct {
 	*queueredis.Front
-	hub     *hub.Hub
-	held    func() bool
-	told    *promises
-	revoked func(accountID string, issued time.Time) bool
+	hub  *hub.Hub
+	held func() bool
+	told *promises
+	gone func(accountID string) bool
 
 	mu     sync.RWMutex
 	shaped map[string]shapedStatus
@@ -53,8 +53,8 @@ var (
 	_ hub.Lines = (*lines)(nil)
 )
 
-func newLines(front *queueredis.Front, held func() bool, told *promises, revoked func(string, time.Time) bool) *lines {
-	l := &lines{Front: front, held: held, told: told, revoked: revoked, shaped: map[string]shapedStatus{}}
+func newLines(front *queueredis.Front, held func() bool, told *promises, gone func(string) bool) *lines {
+	l := &lines{Front: front, held: held, told: told, gone: gone, shaped: map[string]shapedStatus{}}
 	l.hub = hub.New(l)
 	return l
 }
@@ -78,7 +78,7 @@ func (l *lines) Present(ref queue.PlaceRef) (waiting bool, err error) {
 
 // accountGone reports whether a place is of an account that was deleted.
 func (l *lines) accountGone(ref queue.PlaceRef) bool {
-	if !l.revoked(ref.Subject, time.Time{}) {
+	if !l.gone(ref.Subject) {
 		return false
 	}
 	policy, err := l.Policy(ref.SaleID)

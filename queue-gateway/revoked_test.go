@@ -28,7 +28,7 @@ func TestADeletedAccountsTokenAndPlaceDoNothing(t *testing.T) {
 	}
 	expect("before", g.call("GET", mine, "", "Place-Token", place), http.StatusOK)
 
-	if err := accountredis.NewRevoked(w.redis, w.prefix, account.AccessLifetime).Revoke(context.Background(), "acc-gone"); err != nil {
+	if err := accountredis.NewRevoked(w.redis, w.prefix, account.AccessLifetime).Gone(context.Background(), "acc-gone"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the gateway refuses the token", func() bool {
@@ -37,6 +37,29 @@ func TestADeletedAccountsTokenAndPlaceDoNothing(t *testing.T) {
 	expect("its place", g.call("GET", mine, "", "Place-Token", place), http.StatusUnauthorized)
 	expect("its turn", g.call("POST", mine+"/entry", "", "Place-Token", place), http.StatusUnauthorized)
 	expect("another account", g.call("POST", places, "", "Authorization", w.bearer("acc-other", "fan")), http.StatusCreated)
+}
+
+// A deletion may fail once the tokens are revoked: the account lives on with its places.
+func TestRevokedTokensDoNotCostAPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.line(sale, func(p *queue.Policy) { p.Identity = queue.ByAccount })
+	g := w.gateway()
+	place, n := g.join(w, "acc-stays")
+	token := w.bearer("acc-stays", "fan")
+	if err := accountredis.NewRevoked(w.redis, w.prefix, account.AccessLifetime).Revoke(context.Background(), "acc-stays"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the gateway refuses the token", func() bool {
+		return g.call("POST", "/v1/queues/"+sale+"/places", "", "Authorization", token).StatusCode == http.StatusUnauthorized
+	})
+	if got := g.call("GET", "/v1/queues/"+sale+"/places/me", "", "Place-Token", place); got.StatusCode != http.StatusOK {
+		t.Errorf("its place: %d %s", got.StatusCode, got.code())
+	}
+	at, err := storeOn(w.redis, w).Place(context.Background(), queue.PlaceRef{SaleID: sale, Epoch: 1, N: n})
+	if err != nil || at.State == queue.PlaceLeft {
+		t.Errorf("the place is %s, %v", at.State, err)
+	}
 }
 
 // The place of a deleted account is over: its slot is free for the next fan, also where
@@ -59,7 +82,7 @@ func TestADeletedAccountsPlaceAndStreamEnd(t *testing.T) {
 	gone, stays := g.stream(mine+"/events", "Cookie", "place_"+sale+"="+place), g.stream(mine+"/events", "Cookie", "place_"+sale+"="+next)
 	stays.next("place")
 
-	if err := accountredis.NewRevoked(w.redis, w.prefix, account.AccessLifetime).Revoke(context.Background(), "acc-gone"); err != nil {
+	if err := accountredis.NewRevoked(w.redis, w.prefix, account.AccessLifetime).Gone(context.Background(), "acc-gone"); err != nil {
 		t.Fatal(err)
 	}
 	<-gone.end

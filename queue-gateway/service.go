@@ -112,11 +112,11 @@ func (s *Service) wireRoutes() error {
 	held := func() bool { return !s.proxy.Healthy() }
 	s.front.HoldWhile(held)
 	s.ready = append(s.ready, httpd.Check{Name: "lines", Probe: s.front.Ready})
-	s.lines = newLines(s.front, held, newPromises(system, s.metrics), s.revoked.Has)
+	s.lines = newLines(s.front, held, newPromises(system, s.metrics), s.revoked.IsGone)
 	routes, err := api.New(api.Config{
 		Lines: s.lines, Operator: operator{store, s.front},
 		Tokens: tokens, Passes: queue.NewPassMinter(signer, system), PassKeys: signer.Public(),
-		Accounts: jwks.NewRemote(cfg.BookingAPIURL+keysPath, nil), Revoked: s.revoked.Has,
+		Accounts: jwks.NewRemote(cfg.BookingAPIURL+keysPath, nil), Revoked: s.revoked.Has, Gone: s.revoked.IsGone,
 		Pages: pages, Proxy: s.proxy, Streams: s.streams, Ready: s.ready,
 		PublicURL: cfg.PublicURL, JoinsPerMinute: cfg.JoinsPerMinute, BrowsersPerMinute: cfg.BrowsersPerMinute, Clock: system, Log: s.log,
 	})

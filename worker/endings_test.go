@@ -114,7 +114,7 @@ func TestHoldsOfADeletedAccountAreReleased(t *testing.T) {
 	s := w.heldSale()
 	fast, slow := s.hold(s.redis, "acc-gone", "a", nil), s.hold(s.claims, "acc-gone", "b", nil)
 	kept := s.hold(s.redis, "acc-other", "c", nil)
-	if err := accountredis.NewRevoked(w.redis, w.prefix, account.AccessLifetime).Revoke(context.Background(), "acc-gone"); err != nil {
+	if err := accountredis.NewRevoked(w.redis, w.prefix, account.AccessLifetime).Gone(context.Background(), "acc-gone"); err != nil {
 		t.Fatal(err)
 	}
 	w.start() // later than the deletion

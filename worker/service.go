@@ -101,6 +101,7 @@ func (s *Service) wire() error {
 		return err
 	}
 	lines := queueredis.New(s.together, s.cfg.Redis.Prefix, nil)
+	s.revoked = accountredis.NewRevoked(s.redis, s.cfg.Redis.Prefix, account.AccessLifetime)
 	table, err := s.consumers(bookings, lines)
 	if err != nil {
 		return err
@@ -113,7 +114,6 @@ func (s *Service) wire() error {
 
 	shop, claims, seats := cataloguepg.New(s.pool), bookingpg.NewClaims(s.pool), bookingredis.New(s.together, s.cfg.Redis.Prefix)
 	s.releaser = booking.Releaser{Catalogue: shop, Redis: seats, Postgres: claims, Feed: seats}
-	s.revoked = accountredis.NewRevoked(s.redis, s.cfg.Redis.Prefix, account.AccessLifetime)
 	s.jobs = run.NewJobs(s.lead, s.finish(), s.log, s.metrics)
 	s.jobs.Keep(run.NewHistory(postgres.NewJobRuns(s.pool).Store, s.log))
 	s.due = signJobs(schedule.Table(schedule.Deps{
@@ -172,7 +172,7 @@ func (s *Service) consumers(bookings *booking.Service, lines *queueredis.Store) 
 		Mail:     consume.Mail{Writer: writer, Courier: courier, Send: s.noted(counted(deliveries, "mail", mailer.Send))},
 		Slack:    slack,
 		Push:     consume.Push{Writer: writer, Tell: counted(deliveries, "push", inbox.Tell)},
-		Erasure:  consume.Erasure{Forget: []func(context.Context, string) error{books.ForgetAccount, notifications.Forget}},
+		Erasure:  consume.Erasure{Forget: []func(context.Context, string) error{books.ForgetAccount, notifications.Forget, s.revoked.Gone}},
 	}), nil
 }
 

@@ -34,7 +34,8 @@ type Store interface {
 	// signs up with it again, and event.TypeAccountDeleted tells the other nouns.
 	Erase(ctx context.Context, id string, mark EmailMark) error
 
-	// StartLogin begins a family with its first refresh token.
+	// StartLogin begins a family with its first refresh token; ErrInvalidCredentials
+	// once the account is deleted.
 	StartLogin(ctx context.Context, accountID string, token Digest, lifetime time.Duration) error
 	// Rotate spends old, adds next to its family and returns the account. A token
 	// that is spent already revokes the family, except within seconds of being spent
@@ -74,9 +75,12 @@ type Limiter interface {
 	Return(ctx context.Context, keys ...string) error
 }
 
-// Revoker ends the access tokens that an account has been given, in every process.
+// Revoker tells every process what has ended of an account.
 type Revoker interface {
+	// Revoke ends the access tokens that the account has been given.
 	Revoke(ctx context.Context, accountID string) error
+	// Gone says that the account is deleted: its tokens end, its places and its holds.
+	Gone(ctx context.Context, accountID string) error
 }
 
 // Settings of the service.
@@ -330,12 +334,18 @@ func (s *Service) Delete(ctx context.Context, id, password string, from From) er
 		return err
 	}
 	// Before the account is gone: without Redis it is not deleted rather than deleted
-	// with tokens that still work. Those of an account that then stays are renewed by
-	// its log-in.
+	// with tokens that still work. Of an account whose erasure then fails only the tokens
+	// have ended: its places and holds stay, and a refresh or a log-in gives new tokens.
 	if err := s.revoker.Revoke(ctx, id); err != nil {
 		return errs.ErrUpstream.WithMessage("The account cannot be deleted just now: try again in a moment.").WithRetryAfter(retryDeletion).Because(err)
 	}
-	return s.store.Erase(ctx, id, s.mark(account.Email))
+	if err := s.store.Erase(ctx, id, s.mark(account.Email)); err != nil {
+		return err
+	}
+	// A refresh may have got a token since the first revocation. Should this fail, the
+	// account is gone all the same: event.TypeAccountDeleted brings it about later.
+	_ = s.revoker.Gone(ctx, id)
+	return nil
 }
 
 func newRefreshToken() (string, Digest) {

@@ -82,6 +82,7 @@ type Config struct {
 	// Revoked reports whether an account's access token that was issued then is
 	// revoked; it asks nobody.
 	Revoked        func(accountID string, issued time.Time) bool
+	Gone           func(accountID string) bool // the account was deleted; asks nobody
 	Pages          *web.Pages
 	Proxy          Proxy
 	Streams        *httpd.Streams

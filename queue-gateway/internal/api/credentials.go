@@ -108,7 +108,7 @@ func (a *API) checkPlace(c *fiber.Ctx, token string, policy queue.Policy) (queue
 	if ref.Epoch < policy.Epoch {
 		return ref, queue.ErrPlaceInvalid.WithMessage("The line has been reset since this place was given.")
 	}
-	if policy.Identity == queue.ByAccount && a.Revoked(ref.Subject, time.Time{}) {
+	if policy.Identity == queue.ByAccount && a.Gone(ref.Subject) {
 		return ref, queue.ErrPlaceInvalid.WithMessage("The account of this place no longer exists.")
 	}
 	who, err := a.bearer(c)

@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Revoked is the accounts whose access tokens were revoked: few, each for as long as a
-// token lives. All processes share one sorted set and answer from copies of it, which
+// Revoked is the accounts whose access tokens were revoked, and those among them that are
+// deleted: few, each for as long as a token lives. All processes share one sorted set and answer from copies of it, which
 // are a second old at most while Redis answers. A copy forgets only what has expired,
 // so a Redis that is away, or empty again, gives nobody's token back. While it is away
 // nobody can be revoked either: Revoke fails, and its caller with it.
@@ -20,7 +21,7 @@ type Revoked struct {
 	client   redis.UniversalClient
 	key      string
 	lifetime time.Duration
-	copied   atomic.Pointer[map[string]time.Time] // account → when it was revoked
+	copied   atomic.Pointer[map[string]time.Time] // member → when it was revoked
 	changed  atomic.Pointer[chan struct{}]
 }
 
@@ -30,8 +31,10 @@ const (
 	// what it had begun before.
 	settled       = 10 * time.Second
 	revokeTimeout = 2 * time.Second // the gateway waits for the caller, but not for long
-	followEvery   = 250 * time.Millisecond
-	followAtOnce  = 500 // accounts in one round
+	// goneMark before an account is the member of one that is deleted.
+	goneMark     = "gone:"
+	followEvery  = 250 * time.Millisecond
+	followAtOnce = 500 // accounts in one round
 )
 
 // NewRevoked returns the accounts whose tokens were revoked, under prefix + "revoked".
@@ -48,13 +51,13 @@ func NewRevoked(client redis.UniversalClient, prefix string, lifetime time.Durat
 // that was revoked. Who waits on it asks Has afterwards, and Changed again before that.
 func (r *Revoked) Changed() <-chan struct{} { return *r.changed.Load() }
 
-// Follow calls act for each account that was revoked, until it has succeeded once when
+// Follow calls act for each account that is deleted, until it has succeeded once when
 // nobody takes its tokens any more; so what a request did in the last moment is met too.
 // act is called again after an error, and after a restart. Run must run.
 func (r *Revoked) Follow(ctx context.Context, act func(ctx context.Context, accountID string) error) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	done := map[string]time.Time{} // account → the revocation that was followed
+	done := map[string]time.Time{} // member → the deletion that was followed
 	for {
 		r.follow(ctx, done, act)
 		select {
@@ -70,9 +73,10 @@ func (r *Revoked) Follow(ctx context.Context, act func(ctx context.Context, acco
 // in an order that changes.
 func (r *Revoked) follow(ctx context.Context, done map[string]time.Time, act func(ctx context.Context, accountID string) error) {
 	known, acted := *r.copied.Load(), 0
-	maps.DeleteFunc(done, func(account string, at time.Time) bool { return !known[account].Equal(at) })
-	for account, at := range known {
-		if _, followed := done[account]; followed {
+	maps.DeleteFunc(done, func(member string, at time.Time) bool { return !known[member].Equal(at) })
+	for member, at := range known {
+		account, gone := strings.CutPrefix(member, goneMark)
+		if _, followed := done[member]; followed || !gone {
 			continue
 		}
 		if acted++; acted > followAtOnce || ctx.Err() != nil {
@@ -80,7 +84,7 @@ func (r *Revoked) follow(ctx context.Context, done map[string]time.Time, act fun
 		}
 		begun := time.Now()
 		if act(ctx, account) == nil && begun.After(at.Add(settled)) {
-			done[account] = at
+			done[member] = at
 		}
 	}
 }
@@ -88,11 +92,24 @@ func (r *Revoked) follow(ctx context.Context, done map[string]time.Time, act fun
 // Revoke ends every access token that the account has been given. It holds in this
 // process when it returns, in others within a second.
 func (r *Revoked) Revoke(ctx context.Context, accountID string) error {
+	return r.mark(ctx, accountID)
+}
+
+// Gone says that the account is deleted, and revokes its tokens once more.
+func (r *Revoked) Gone(ctx context.Context, accountID string) error {
+	return r.mark(ctx, accountID, goneMark+accountID)
+}
+
+func (r *Revoked) mark(ctx context.Context, members ...string) error {
 	at := time.Now()
+	marks, merged := make([]redis.Z, len(members)), make(map[string]time.Time, len(members))
+	for i, member := range members {
+		marks[i], merged[member] = redis.Z{Score: float64(at.UnixMilli()), Member: member}, at
+	}
 	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
 	defer cancel()
 	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZAdd(ctx, r.key, redis.Z{Score: float64(at.UnixMilli()), Member: accountID})
+		p.ZAdd(ctx, r.key, marks...)
 		p.ZRemRangeByScore(ctx, r.key, "-inf", millis(at.Add(-r.lifetime-time.Minute)))
 		p.PExpire(ctx, r.key, r.lifetime+time.Minute)
 		return nil
@@ -100,7 +117,7 @@ func (r *Revoked) Revoke(ctx context.Context, accountID string) error {
 	if err != nil {
 		return fmt.Errorf("redis: revoke the tokens of an account: %w", err)
 	}
-	r.merge(map[string]time.Time{accountID: at})
+	r.merge(merged)
 	return nil
 }
 
@@ -109,6 +126,12 @@ func (r *Revoked) Revoke(ctx context.Context, accountID string) error {
 func (r *Revoked) Has(accountID string, issued time.Time) bool {
 	at, found := (*r.copied.Load())[accountID]
 	return found && !issued.After(at)
+}
+
+// IsGone reports whether the account was deleted. It asks nobody.
+func (r *Revoked) IsGone(accountID string) bool {
+	_, found := (*r.copied.Load())[goneMark+accountID]
+	return found
 }
 
 // Run keeps the copy current until ctx ends.

@@ -62,7 +62,10 @@ func TestRevokedAccountsAreFollowed(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	client, prefix := backendtest.Redis(t)
-	if err := accountredis.NewRevoked(client, prefix, time.Minute).Revoke(ctx, "acc-1"); err != nil {
+	if err := accountredis.NewRevoked(client, prefix, time.Minute).Gone(ctx, "acc-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := accountredis.NewRevoked(client, prefix, time.Minute).Revoke(ctx, "acc-stays"); err != nil { // its erasure failed
 		t.Fatal(err)
 	}
 	later := accountredis.NewRevoked(client, prefix, time.Minute)
@@ -87,5 +90,8 @@ func TestRevokedAccountsAreFollowed(t *testing.T) {
 		if account := <-acted; account != "acc-1" {
 			t.Errorf("acted on %q", account)
 		}
+	}
+	if later.IsGone("acc-stays") || !later.IsGone("acc-1") || !later.Has("acc-stays", time.Now().Add(-time.Minute)) || !later.Has("acc-1", time.Now().Add(-time.Minute)) {
+		t.Error("deleted are not those that were said to be gone, or a token of either is taken")
 	}
 }
