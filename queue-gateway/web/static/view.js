@@ -128,13 +128,19 @@ function roll(node, from, to) {
 function subText(screen, model, around) {
   const { say } = around;
   if (screen === "waiting" || screen === "nearly") return waitText(say, model.place?.eta_seconds);
-  if (screen === "offline" && model.place?.ahead) return say("js.offline.sub", { n: grouped(model.place.ahead) });
+  if (screen === "offline") return offlineText(say, model.place?.ahead ?? null);
   if (screen === "paused" && model.place?.ahead) return `${say("js.waiting.headline", { n: grouped(model.place.ahead) })}. ${say("js.paused.sub")}`;
   if (screen === "countdown" && !model.opensAt) return say("js.countdown.unknown");
   if (screen === "countdown" && model.needsLogin) return say("js.countdown.login");
   if (screen === "error") return say("js.error.sub", { id: model.failure?.requestId || "–" });
   const sub = say(`js.${screen}.sub`);
   return sub.startsWith("js.") ? "" : sub;
+}
+
+/** Where the fan stood when the line was last heard of. @param {Say} say @param {number | null} ahead null: not known */
+function offlineText(say, ahead) {
+  if (ahead === null) return say("js.offline.unknown");
+  return ahead === 0 ? say("js.offline.next") : say("js.offline.sub", { n: grouped(ahead) });
 }
 
 /** @param {string} screen @param {Model} model @param {Surroundings} around */

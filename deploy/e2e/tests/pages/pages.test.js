@@ -2,6 +2,7 @@
 import { after, before, describe } from "node:test";
 import { raise, strike } from "../../lib/stage.js";
 import { nothingIsLost } from "./kept.js";
+import { offline } from "./offline.js";
 import { refusals } from "./refusals.js";
 import { storefront } from "./storefront.js";
 import { streams } from "./stream.js";
@@ -14,6 +15,7 @@ describe("pages", { concurrency: 2 }, () => {
   waitingPage();
   storefront();
   streams();
+  offline();
   nothingIsLost();
   refusals();
   words();
