@@ -85,3 +85,63 @@ func TestTheBreakerOpensByDefaultForWhatTroublesTheShop(t *testing.T) {
 		})
 	}
 }
+
+// hangingUpstream answers the shop's paths at once until it hangs; then nobody is
+// answered before they give up.
+type hangingUpstream struct {
+	hangs func(path string) bool
+}
+
+func (h hangingUpstream) RoundTrip(r *http.Request) (*http.Response, error) {
+	if h.hangs(r.URL.Path) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return slowUpstream(func(string) time.Duration { return 10 * time.Millisecond }).RoundTrip(r)
+}
+
+// An upstream that takes connections and never answers is found out long before its
+// callers' patience ends; one route that hangs, with nobody asking for others, is not it.
+func TestTheBreakerOpensSoonForAnUpstreamThatHangs(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load[Config]([]string{"ENV=development"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		hangs  func(path string) bool
+		every  time.Duration // between two requests of fans
+		within time.Duration // 0: never
+	}{
+		"everything hangs, in the rush":      {func(string) bool { return true }, 24 * time.Millisecond, 6 * time.Second},
+		"everything hangs, in a quiet hour":  {func(string) bool { return true }, time.Hour, 12 * time.Second},
+		"one route hangs, others are unused": {func(path string) bool { return path == "/v1/venues" }, 24 * time.Millisecond, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				settings := upstreamSettings(cfg)
+				settings.Transport = hangingUpstream{c.hangs}
+				p, err := proxy.New(settings, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				var asking sync.WaitGroup
+				defer asking.Wait()
+				defer cancel()
+				asking.Go(func() { _ = p.Watch(ctx) })
+				start, last := time.Now(), time.Time{}
+				for ; time.Since(start) < 15*time.Second && p.Healthy(); time.Sleep(24 * time.Millisecond) {
+					if time.Since(last) >= c.every {
+						last = time.Now()
+						asking.Go(func() { _, _ = p.Get(ctx, "/v1/venues") })
+					}
+				}
+				if took := time.Since(start); p.Healthy() == (c.within > 0) || c.within > 0 && took > c.within {
+					t.Errorf("healthy: %v after %s, want the breaker open within %s (0: never)", p.Healthy(), took, c.within)
+				}
+			})
+		})
+	}
+}

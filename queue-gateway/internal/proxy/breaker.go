@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/sony/gobreaker/v2"
 
+	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
@@ -23,6 +26,8 @@ var (
 	errSlow    = errors.New("the upstream took too long")
 	errFault   = errors.New("the upstream failed")
 	errInFront = errors.New("a load balancer in front of the upstream answered in its place")
+	errOverdue = errors.New("the upstream has not answered anybody for long")
+	errNoPulse = errors.New("the upstream did not answer the probe")
 )
 
 // errCaller marks a failure as the caller's, not the upstream's: a body that cannot be
@@ -42,7 +47,8 @@ const (
 
 // breaker stops asking an upstream that keeps failing. Requests are counted when they
 // end: counted at their start, as gobreaker does it, those that take longer than the
-// window would never meet their own failures in it.
+// window would never meet their own failures in it. Those that nobody answers are counted
+// sooner, see overdue.
 type breaker struct {
 	circuit    *gobreaker.CircuitBreaker[*http.Response]
 	slow       time.Duration
@@ -110,8 +116,10 @@ func (b *breaker) do(request *http.Request, send func(*http.Request) (*http.Resp
 		return response, verdict
 	}
 	if b.closed() {
+		overdue := b.watch(request)
 		_, _ = ask()
-		if b.closed() { // else it was sent before the breaker opened, and says nothing new
+		counted := overdue.end()
+		if b.closed() && !counted { // else it was sent before the breaker opened, and says nothing new
 			_, _ = b.circuit.Execute(func() (*http.Response, error) { return response, verdict })
 		}
 	} else if _, err := b.circuit.Execute(ask); response == nil && verdict == nil {
@@ -158,13 +166,58 @@ func (b *breaker) ask(request *http.Request, send func(*http.Request) (*http.Res
 	return response, nil
 }
 
+// overdue counts a request that still waits for its answer.
+type overdue struct {
+	mu             sync.Mutex
+	timer          *time.Timer
+	ended, counted bool
+}
+
+// watch counts the request as unreached, while it waits, once it has waited for slow and
+// nobody else has had an answer for as long, the probe included: one slow route does not
+// count. What may take long is not watched.
+func (b *breaker) watch(request *http.Request) *overdue {
+	o := &overdue{}
+	if mayTakeLong(request) {
+		return o
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.timer = time.AfterFunc(b.slow, guard.Func("proxy", func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		silent := time.Since(time.Unix(0, b.lastAnswer.Load()))
+		switch {
+		case o.ended || !b.closed():
+		case silent < b.slow:
+			o.timer.Reset(b.slow - silent)
+		default:
+			o.counted = true
+			b.unreached.Add(1)
+			_, _ = b.circuit.Execute(func() (*http.Response, error) { return nil, errOverdue })
+		}
+	}))
+	return o
+}
+
+// end is called when the request has ended; it reports whether it is already counted.
+func (o *overdue) end() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = true
+	if o.timer != nil {
+		o.timer.Stop()
+	}
+	return o.counted
+}
+
 // unanswered says whose fault it is that a request got no answer.
 func (b *breaker) unanswered(request *http.Request, err error, took time.Duration, patient bool) error {
 	var network net.Error
 	switch {
 	case errors.Is(err, errCaller):
 		return err
-	case request.Context().Err() != nil && took < b.slow: // whoever asked did not wait for long
+	case request.Context().Err() != nil && took < b.slow && !errors.Is(context.Cause(request.Context()), errNoPulse): // whoever asked did not wait for long
 		return fmt.Errorf("%w: %w", errCaller, err)
 	case patient && errors.As(err, &network) && network.Timeout() && took > connectTimeout:
 		return fmt.Errorf("%w: %w", errPatient, err)

@@ -35,6 +35,8 @@ const (
 	// who is already being answered, answers so that one cut off by the upstream
 	// becomes a clean 503.
 	smallBody = 256 << 10
+	// probePatience is how long the upstream has to answer whether it is well.
+	probePatience = 2 * time.Second
 	// retryAfter is what callers are told while the upstream does not answer.
 	retryAfter = 2 * time.Second
 )
@@ -258,7 +260,7 @@ func (p *Proxy) Watch(ctx context.Context) error {
 }
 
 func (p *Proxy) probe(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, p.settings.Slow)
+	ctx, cancel := context.WithTimeoutCause(ctx, min(p.settings.Slow, probePatience), errNoPulse)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.upstream.JoinPath(p.settings.HealthProbe).String(), nil)
 	if err != nil {
