@@ -112,9 +112,8 @@ func (n number) send(w *world, f fan, text string) answer {
 		return w.call(n.method, n.path+"?"+n.query+"="+url.QueryEscape(text), nil, headers...)
 	}
 	const mark = "the number"
-	body, at := maps.Clone(n.body), map[string]any(nil)
-	names := strings.Split(n.field, ".")
-	at = body
+	body, names := maps.Clone(n.body), strings.Split(n.field, ".")
+	at := body
 	for _, name := range names[:len(names)-1] {
 		inner, _ := at[name].(map[string]any)
 		inner = maps.Clone(inner)
