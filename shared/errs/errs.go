@@ -92,8 +92,15 @@ func (e *Error) With(key string, value any) *Error {
 	return c
 }
 
-// WithField returns a copy with one more faulty field.
+// maxFields is how many faulty fields an error names: whoever mends these hears of the
+// next ones. Without a bound a body of faults would cost the square of its size.
+const maxFields = 20
+
+// WithField returns a copy with one more faulty field, or e when it names enough of them.
 func (e *Error) WithField(location, message string) *Error {
+	if len(e.Fields) >= maxFields {
+		return e
+	}
 	c := e.copy()
 	c.Fields = append(c.Fields, Field{location, message})
 	return c

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/sony/gobreaker/v2"
+	"github.com/valyala/fasthttp"
 
 	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
@@ -257,16 +258,25 @@ func isFromInFront(r *http.Response) bool {
 // wait, bodies that arrive as slowly as their callers send them, and what hashes a
 // password, which takes as long as the machine is busy with others' passwords.
 func mayTakeLong(r *http.Request) bool {
-	streamed := r.ContentLength < 0 || r.ContentLength > smallBody
-	return streamed || hashesPassword(r) || r.URL.Path == "/v1/payments/confirm" || strings.Contains(strings.ToLower(r.Header.Get("Prefer")), "wait")
+	streamed, path := r.ContentLength < 0 || r.ContentLength > smallBody, routedPath(r)
+	return streamed || hashesPassword(r.Method, path) || path == "/v1/payments/confirm" || strings.Contains(strings.ToLower(r.Header.Get("Prefer")), "wait")
 }
 
-func hashesPassword(r *http.Request) bool {
-	switch path := r.URL.Path; path {
+// routedPath is the path as the upstream's server routes by it: without doubled slashes
+// and dot segments.
+func routedPath(r *http.Request) string {
+	uri := fasthttp.AcquireURI()
+	defer fasthttp.ReleaseURI(uri)
+	uri.SetPath(r.URL.EscapedPath())
+	return string(uri.Path())
+}
+
+func hashesPassword(method, path string) bool {
+	switch path {
 	case "/login", "/signup":
-		return r.Method == http.MethodPost
+		return method == http.MethodPost
 	case "/v1/me":
-		return r.Method == http.MethodDelete || r.Method == http.MethodPatch
+		return method == http.MethodDelete || method == http.MethodPatch
 	default:
 		return strings.HasPrefix(path, "/v1/auth/")
 	}

@@ -45,6 +45,8 @@ func New(o Options) *fiber.App {
 	}
 	app := fiber.New(fiber.Config{
 		AppName:                      o.Name,
+		CaseSensitive:                true, // an address has one spelling: what is decided by it must be what is routed by it
+		StrictRouting:                true,
 		BodyLimit:                    o.BodyLimit,
 		ReadBufferSize:               o.HeadLimit,
 		WriteBufferSize:              16 << 10, // a status body in one system call
