@@ -100,11 +100,12 @@ type Service struct {
 	limiter  Limiter
 	revoker  Revoker
 	settings Settings
+	crowd    *crowd
 }
 
 // New returns a service.
 func New(store Store, hasher Hasher, limiter Limiter, revoker Revoker, settings Settings) *Service {
-	return &Service{store: store, hasher: hasher, limiter: limiter, revoker: revoker, settings: settings}
+	return &Service{store: store, hasher: hasher, limiter: limiter, revoker: revoker, settings: settings, crowd: newCrowd()}
 }
 
 // NewAccount is what somebody signs up with.
@@ -136,6 +137,11 @@ func (s *Service) SignUp(ctx context.Context, n NewAccount, address string) (Acc
 	if err := s.take(ctx, LimitSignUp, address, s.settings.SignUps); err != nil {
 		return Account{}, err
 	}
+	leave, err := s.crowd.enter(address)
+	if err != nil {
+		return Account{}, err
+	}
+	defer leave()
 	hash, err := s.hasher.Hash(password)
 	if err != nil {
 		return Account{}, err
@@ -216,11 +222,8 @@ func (s *Service) LogIn(ctx context.Context, email, password string, from From) 
 		}
 		email = forms[0]
 	}
-	if err := s.take(ctx, LimitLogInAddress, from.Network, s.settings.FailedByAddress); err != nil {
-		return Account{}, "", err
-	}
-	taken := LimitLogInAddress + ":" + from.Network // only failures count
-	if err := s.verify(ctx, guess{email, hash, password, from.Network, s.knows(ctx, from.Refresh, account.ID)}, ErrInvalidCredentials, taken); err != nil {
+	try := guess{email: email, hash: hash, password: password, network: from.Network, known: s.knows(ctx, from.Refresh, account.ID), logIn: true}
+	if err := s.verify(ctx, try, ErrInvalidCredentials); err != nil {
 		return Account{}, "", err
 	}
 	token, digest := newRefreshToken()
@@ -241,25 +244,39 @@ func (s *Service) knows(ctx context.Context, token, accountID string) bool {
 type guess struct {
 	email, hash, password, network string
 	known                          bool // the browser is logged in to the account
+	logIn                          bool // counts against the network, too
 }
 
 // verify counts each try against the limits before it is made, so that parallel
 // guesses cannot pass them, and takes the successful one back. Strangers elsewhere can
 // use up only the account's looser limit, not the one of the network that its owner is
-// in. What the caller has taken for this guess is taken back with the rest.
-func (s *Service) verify(ctx context.Context, g guess, wrong error, taken ...string) error {
+// in. A network's limit counts only what the account's have let through: what is refused
+// cheaply must not shut out everybody else behind the same address.
+func (s *Service) verify(ctx context.Context, g guess, wrong error) error {
+	leave, err := s.crowd.enter(g.network)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	sum := sha256.Sum256([]byte(g.email)) // keeps addresses out of the limiter's keys
 	who := base64.RawURLEncoding.EncodeToString(sum[:16])
 	here := who + ":" + g.network
 	if err := s.take(ctx, LimitLogIn, here, s.settings.FailedLogins); err != nil {
 		return err
 	}
-	taken = append(taken, LimitLogIn+":"+here)
+	taken := []string{LimitLogIn + ":" + here}
 	if !g.known {
 		if err := s.take(ctx, LimitLogInAccount, who, s.settings.FailedByAccount); err != nil {
 			return err
 		}
 		taken = append(taken, LimitLogInAccount+":"+who)
+	}
+	if g.logIn && !g.known {
+		if err := s.take(ctx, LimitLogInAddress, g.network, s.settings.FailedByAddress); err != nil {
+			_ = s.limiter.Return(ctx, taken...) // nothing was tried
+			return err
+		}
+		taken = append(taken, LimitLogInAddress+":"+g.network)
 	}
 	if !s.matches(g.hash, g.password) {
 		return wrong
@@ -330,7 +347,7 @@ func (s *Service) Delete(ctx context.Context, id, password string, from From) er
 	if err != nil {
 		return err
 	}
-	if err := s.verify(ctx, guess{account.Email, hash, password, from.Network, s.knows(ctx, from.Refresh, id)}, ErrWrongPassword); err != nil {
+	if err := s.verify(ctx, guess{email: account.Email, hash: hash, password: password, network: from.Network, known: s.knows(ctx, from.Refresh, id)}, ErrWrongPassword); err != nil {
 		return err
 	}
 	// Before the account is gone: without Redis it is not deleted rather than deleted

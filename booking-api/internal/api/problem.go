@@ -121,6 +121,9 @@ func (a *api) problem(ctx context.Context, err error) error {
 // describeLimit adds the RateLimit headers of the limit that was hit.
 func (a *api) describeLimit(p *Problem, e *errs.Error) {
 	name, _ := e.Extra["limit"].(string)
+	if name == "" {
+		return // no limit of this caller's: there is a crowd
+	}
 	wait := int(math.Ceil(e.RetryAfter.Seconds()))
 	p.headers.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=60", name, a.Limits[name]))
 	p.headers.Set("RateLimit", fmt.Sprintf("%q;r=0;t=%d", name, wait))
