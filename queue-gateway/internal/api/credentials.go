@@ -2,8 +2,11 @@ package api
 
 import (
 	"errors"
+	"math"
 	"net"
+	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -20,7 +23,12 @@ const (
 	roleAdmin   = "admin"
 	// endedCookieTTL is how long a browser keeps a place that is over, from its last look.
 	endedCookieTTL = 10 * time.Minute
+	// maxCleared bounds how many ended lines one answer clears the cookies of.
+	maxCleared = 10
 )
+
+// placeName is the name of the cookie of a place in a line that could be ours.
+var placeName = regexp.MustCompile(`^place_[a-z0-9-]{1,40}$`)
 
 // caller is who an access token says is calling.
 type caller struct {
@@ -143,10 +151,18 @@ func placeCookie(sale string) string { return "place_" + sale }
 
 func passCookie(sale string) string { return "entry_pass_" + sale }
 
+// setCookie sets a cookie that lives until expires. Max-Age is said too: browsers count
+// it from now, whatever their own clock says.
 func (a *API) setCookie(c *fiber.Ctx, name, value string, expires time.Time) {
-	c.Cookie(&fiber.Cookie{
-		Name: name, Value: value, Path: "/", Expires: expires, HTTPOnly: true, Secure: a.secure, SameSite: fiber.CookieSameSiteLaxMode,
-	})
+	age := -1 // browsers remove it
+	if left := expires.Sub(a.Clock.Now()); left > 0 {
+		age = int(math.Ceil(left.Seconds()))
+	}
+	cookie := http.Cookie{
+		Name: name, Value: value, Path: "/", Expires: expires, MaxAge: age, HttpOnly: true, Secure: a.secure, SameSite: http.SameSiteLaxMode,
+	}
+	// Fiber's own way leaves Expires out where there is a Max-Age.
+	c.Response().Header.Add(fiber.HeaderSetCookie, cookie.String())
 }
 
 func (a *API) clearCookie(c *fiber.Ctx, name string) {
@@ -156,19 +172,26 @@ func (a *API) clearCookie(c *fiber.Ctx, name string) {
 }
 
 // clearEndedLines clears the cookies of lines that are over or no more, so that a
-// browser carries those of living lines only: all of them go with every request.
+// browser carries those of living lines only: all of them go with every request. One
+// answer clears a few; its head stays small however many cookies a request carries.
 func (a *API) clearEndedLines(c *fiber.Ctx) {
-	c.Request().Header.VisitAllCookie(func(name, _ []byte) {
-		sale, isPlace := strings.CutPrefix(string(name), placeCookie(""))
-		if !isPlace {
+	cleared := 0
+	for raw := range c.Request().Header.Cookies() {
+		name := string(raw)
+		if cleared == maxCleared {
 			return
 		}
+		if !placeName.MatchString(name) {
+			continue
+		}
+		sale := strings.TrimPrefix(name, placeCookie(""))
 		policy, err := a.Lines.Policy(sale)
 		if errors.Is(err, queue.ErrLineNotFound) || err == nil && policy.State == queue.Closed {
 			a.clearCookie(c, placeCookie(sale))
 			a.clearCookie(c, passCookie(sale))
+			cleared++
 		}
-	})
+	}
 }
 
 // endCookie lets the cookie of a place that is over for good go soon: until then the
