@@ -74,19 +74,21 @@ func (a *api) authRoutes() {
 	add(a, route{Operation: huma.Operation{
 		OperationID: "log-in", Method: http.MethodPost, Path: "/v1/auth/login", Tags: []string{"accounts"},
 		Summary: "Log in", Description: "Answers with an access token of 15 minutes and sets the cookie `refresh_token`. " +
-			"401 `invalid_credentials`, alike whether the e-mail is known or not. 10 failures a minute of an account from one network, 100 from all.",
+			"401 `invalid_credentials`, alike whether the e-mail is known or not. 10 failures a minute of an account from one network, 100 from all. " +
+			"Cookies of places and passes of another account that was logged in to the browser are cleared.",
+		Middlewares: huma.Middlewares{a.noteBrowser},
 	}, fails: []*errs.Error{account.ErrInvalidCredentials, errs.ErrRateLimited}}, a.logIn)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh", Tags: []string{"accounts"},
 		Summary: "Renew the access token", Description: "Exchanges the cookie `refresh_token` for the next one and a new access token. " +
 			"A spent one may be shown again for 10 seconds, as long as no later one was exchanged: an answer may get lost. After that it revokes all tokens of the log-in. 401 `refresh_token_invalid`.",
-		Security: []map[string][]string{{"refresh": {}}}, Middlewares: huma.Middlewares{a.requireSameSite},
+		Security: []map[string][]string{{"refresh": {}}}, Middlewares: huma.Middlewares{a.requireSameSite, a.noteBrowser},
 	}, fails: []*errs.Error{account.ErrRefreshInvalid}}, a.refresh)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "log-out", Method: http.MethodPost, Path: "/v1/auth/logout", Tags: []string{"accounts"},
-		Summary: "Log out", Description: "Revokes all refresh tokens of the log-in that the cookie belongs to. 204 also when there is none.",
+		Summary: "Log out", Description: "Revokes all refresh tokens of the log-in that the cookie belongs to, and clears the browser's cookies, also those of places and passes. 204 also when there is none.",
 		Security: []map[string][]string{{"refresh": {}}}, DefaultStatus: http.StatusNoContent,
-		Middlewares: huma.Middlewares{a.requireSameSite},
+		Middlewares: huma.Middlewares{a.requireSameSite, a.noteBrowser},
 	}}, a.logOut)
 }
 
@@ -106,7 +108,7 @@ func (a *api) logIn(ctx context.Context, in *logInInput) (*tokensOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	return a.tokensFor(who, refresh)
+	return a.tokensFor(of(ctx).browser, who, refresh)
 }
 
 func (a *api) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, error) {
@@ -117,36 +119,34 @@ func (a *api) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, err
 	if err != nil {
 		return nil, err
 	}
-	return a.tokensFor(who, refresh)
+	return a.tokensFor(of(ctx).browser, who, refresh)
 }
 
-func (a *api) tokensFor(who account.Account, refresh string) (*tokensOutput, error) {
+func (a *api) tokensFor(b browser, who account.Account, refresh string) (*tokensOutput, error) {
 	access, err := a.tokens.mint(who)
 	if err != nil {
 		return nil, err
 	}
-	out := &tokensOutput{Cache: "no-store", Cookies: []http.Cookie{
+	out := &tokensOutput{Cache: "no-store", Cookies: append([]http.Cookie{
 		a.cookie(refreshCookie, refresh, "/v1/auth", int(a.RefreshLifetime.Seconds())),
 		a.cookie(streamCookie, access, streamCookiePath, int(accessLifetime.Seconds())),
-	}}
+	}, a.welcome(b, who.ID)...)}
 	out.Body.AccessToken, out.Body.ExpiresIn = access, int(accessLifetime.Seconds())
 	return out, nil
 }
 
 func (a *api) logOut(ctx context.Context, in *refreshInput) (*loggedOut, error) {
-	if in.Token != "" {
-		if err := a.Accounts.LogOut(ctx, in.Token); err != nil {
+	return a.endLogIn(ctx, of(ctx).browser, in.Token)
+}
+
+// endLogIn ends the log-in of a refresh token, if there is one, and forgets the browser.
+func (a *api) endLogIn(ctx context.Context, b browser, token string) (*loggedOut, error) {
+	if token != "" {
+		if err := a.Accounts.LogOut(ctx, token); err != nil {
 			return nil, err
 		}
 	}
-	return a.forgetCookies(), nil
-}
-
-func (a *api) forgetCookies() *loggedOut {
-	const gone = -1
-	return &loggedOut{Cookies: []http.Cookie{
-		a.cookie(refreshCookie, "", "/v1/auth", gone), a.cookie(streamCookie, "", streamCookiePath, gone),
-	}}
+	return &loggedOut{Cookies: a.farewell(b)}, nil
 }
 
 type changeMeInput struct {
@@ -175,7 +175,7 @@ func (a *api) meRoutes() {
 		OperationID: "delete-me", Method: http.MethodDelete, Path: "/v1/me", Tags: []string{"accounts"},
 		Summary: "Delete my account", Description: "Asks for the password (403 `wrong_password`). Name and e-mail are erased, all log-ins end; nobody signs up with the e-mail again; " +
 			"bookings stay with the account's id.",
-		DefaultStatus: http.StatusNoContent,
+		DefaultStatus: http.StatusNoContent, Middlewares: huma.Middlewares{a.noteBrowser},
 	}, fails: []*errs.Error{account.ErrWrongPassword, errs.ErrRateLimited}}, a.deleteMe)
 }
 
@@ -203,5 +203,5 @@ func (a *api) deleteMe(ctx context.Context, in *deleteMeInput) (*loggedOut, erro
 	if err := a.Accounts.Delete(ctx, of(ctx).caller.ID, in.Body.Password, account.From{Network: of(ctx).network}); err != nil {
 		return nil, err
 	}
-	return a.forgetCookies(), nil
+	return &loggedOut{Cookies: a.farewell(of(ctx).browser)}, nil
 }

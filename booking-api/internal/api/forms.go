@@ -28,7 +28,7 @@ func (f *Forms) LogIn(c *fiber.Ctx, email, password string) error {
 	if err != nil {
 		return err
 	}
-	made, err := f.api.tokensFor(who, refresh)
+	made, err := f.api.tokensFor(browserOf(c), who, refresh)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (f *Forms) LogOut(c *fiber.Ctx) error {
 	if !f.api.fromThisSite(c) {
 		return errOrigin
 	}
-	out, err := f.api.logOut(c.UserContext(), &refreshInput{Token: strings.Clone(c.Cookies(refreshCookie))})
+	out, err := f.api.endLogIn(c.UserContext(), browserOf(c), strings.Clone(c.Cookies(refreshCookie)))
 	if err != nil {
 		return err
 	}

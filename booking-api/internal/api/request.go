@@ -50,6 +50,7 @@ type request struct {
 	key     booking.Key    // where an Idempotency-Key is required
 	network string         // of the caller, as limits count it
 	id      string
+	browser browser // where the route notes it
 }
 
 type requestKey struct{}
