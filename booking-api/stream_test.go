@@ -8,11 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/fairgate/fairgate/shared/account"
 	"github.com/fairgate/fairgate/shared/account/accountredis"
 	"github.com/fairgate/fairgate/shared/notify"
 	"github.com/fairgate/fairgate/shared/notify/notifypg"
 	"github.com/fairgate/fairgate/shared/notify/notifyredis"
+	"github.com/fairgate/fairgate/shared/platform/jwks"
 )
 
 // sse is an open stream of events.
@@ -174,6 +177,41 @@ func TestTheStreamOfADeletedAccountEnds(t *testing.T) {
 		if !open {
 			t.Error("another account's stream has ended")
 		}
+	default:
+	}
+}
+
+// A stream lives as long as the token that opened it, not longer.
+func TestTheStreamOfAnExpiredTokenEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.fans(1)[0]
+	keys, err := jwks.NewSignerBase64(w.service.cfg.AccessTokenKey.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "fairgate" // of the issuer and the audience
+	now := time.Now()
+	token, err := keys.Sign(jwt.RegisteredClaims{
+		ID: "at-brief", Issuer: name, Audience: jwt.ClaimStrings{name}, Subject: f.id,
+		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(3 * time.Second)),
+	}, "at+jwt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path = "/v1/me/notifications/events"
+	ends, stays := w.stream(path, "Authorization", "Bearer "+token), w.stream(path, f.auth...)
+	select {
+	case _, open := <-ends.events:
+		if open {
+			t.Error("an event that nobody sent")
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the stream outlives its token")
+	}
+	select {
+	case <-stays.events:
+		t.Error("the stream of a token that is good has ended")
 	default:
 	}
 }

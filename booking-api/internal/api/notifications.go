@@ -73,8 +73,8 @@ const streamRetry = time.Second
 var errStopped = errors.New("the server is stopping")
 
 // lifeOf returns a context that ends with the stream: when done is called, or from
-// the first call of watch on, when the server stops, or the token of whom it is for is
-// revoked. caller is nil for what everybody may read.
+// the first call of watch on, when the server stops, or the token of whom it is for
+// expires or is revoked. caller is nil for what everybody may read.
 func (a *api) lifeOf(caller *Caller) (ctx context.Context, watch func(stop <-chan struct{}), done func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var once sync.Once

@@ -37,6 +37,7 @@ type Caller struct {
 	Role   account.Role
 	Name   string
 	issued time.Time // the token
+	until  time.Time // the token's end
 }
 
 type accessClaims struct {
@@ -77,6 +78,9 @@ func (t *tokens) verify(ctx context.Context, token string) (Caller, error) {
 		return Caller{}, errs.ErrUnauthenticated.Because(err)
 	}
 	caller := Caller{ID: claims.Subject, Role: claims.Role, Name: claims.Name, issued: jwks.IssuedAt(claims.IssuedAt)}
+	if claims.ExpiresAt != nil {
+		caller.until = claims.ExpiresAt.Time
+	}
 	if t.isRevoked(caller) {
 		return Caller{}, errs.ErrUnauthenticated
 	}
@@ -86,8 +90,14 @@ func (t *tokens) verify(ctx context.Context, token string) (Caller, error) {
 // isRevoked reports whether a token that was good when it was shown no longer is.
 func (t *tokens) isRevoked(c Caller) bool { return t.revoked.Has(c.ID, c.issued) }
 
-// waitFor returns when ctx or stop ends, or the token of the caller, if any, is revoked.
+// waitFor returns when ctx or stop ends, or the token of the caller, if any, has expired
+// or is revoked.
 func (t *tokens) waitFor(ctx context.Context, stop <-chan struct{}, caller *Caller) {
+	if caller != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, caller.until.Sub(t.clock.Now()))
+		defer cancel()
+	}
 	for {
 		var changed <-chan struct{}
 		if caller != nil {
