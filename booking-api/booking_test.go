@@ -64,6 +64,9 @@ func TestFreePurchaseFromHoldToCancel(t *testing.T) {
 	cancel := map[string]any{"reason": "일정 변경"}
 	w.call("POST", "/v1/bookings/"+id+"/cancel", cancel, with(other.auth, key())...).is(404, "booking_not_found")
 	w.call("POST", "/v1/bookings/"+id+"/cancel", map[string]any{"reason": "x", "seats": seats[:1]}, with(f.auth, key())...).is(422, "validation_failed")
+	for _, none := range []string{`[]`, `null`} { // is not all of them
+		w.call("POST", "/v1/bookings/"+id+"/cancel", `{"reason":"x","seats":`+none+`}`, with(f.auth, key())...).is(422, "validation_failed")
+	}
 	if gone := w.call("POST", "/v1/bookings/"+id+"/cancel", cancel, with(f.auth, key())...); gone.status != 200 && gone.status != 202 {
 		t.Errorf("cancel: %d %s", gone.status, gone.text)
 	}
@@ -187,6 +190,13 @@ func TestTextThatPostgresCannotKeep(t *testing.T) {
 	w.call("POST", "/v1/auth/login", `{"email":"a\u0000@b.test","password":"x"}`).is(422, "validation_failed")
 	w.call("POST", "/v1/auth/login", "{\"email\":\"a\xff@b.test\",\"password\":\"x\"}").is(400, "malformed_json")
 	w.call("GET", "/v1/performances?q=%00", nil).is(422, "validation_failed")
+	for _, id := range []string{"%FF", "%00", "x%C3"} { // no path is text for Postgres that is not UTF-8, or has NUL
+		w.call("GET", "/v1/venues/"+id, nil).is(404)
+		w.call("GET", "/v1/showtimes/"+id+"/availability/events", nil).is(404)
+		w.call("POST", "/v1/showtimes/"+id+"/holds", map[string]any{"seats": []string{"a"}}, with(f.auth, key())...).is(404)
+		w.call("GET", "/v1/bookings/"+id, nil, f.auth...).is(404)
+		w.call("GET", "/venues/"+id, nil).is(404)
+	}
 	w.call("GET", "/v1/performances?q=%ff", nil).is(422, "validation_failed")
 	nul := `{"order_id":"a\u0000b","amount":1,"payment_key":"x"}`
 	w.call("POST", "/v1/payments/confirm", nul).is(401, "unauthenticated")

@@ -98,6 +98,7 @@ func newAPI(o Options) *api {
 func Register(app *fiber.App, o Options) *huma.OpenAPI {
 	useProblems()
 	a := newAPI(o)
+	app.Use(readablePath)
 	app.Use("/v1", httpd.LimitBody(maxBody))
 	a.huma = humafiber.NewWithGroup(app, headRouter{app}, document())
 	a.authRoutes()

@@ -12,6 +12,7 @@ import (
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/money"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
 // Booking is an order as its owner sees it.
@@ -110,10 +111,11 @@ type bookingsOutput struct {
 
 type cancelInput struct {
 	IDInput
-	Key  string `header:"Idempotency-Key" doc:"Required."`
-	Body struct {
+	Key     string `header:"Idempotency-Key" doc:"Required."`
+	RawBody []byte // tells null from absent
+	Body    struct {
 		Reason        string         `json:"reason" text:"note" minLength:"1" maxLength:"150" example:"일정 변경"`
-		Seats         []string       `json:"seats,omitempty" text:"line" nullable:"true" doc:"Partial cancellation is not offered yet: absent, or all of them."`
+		Seats         []string       `json:"seats,omitempty" text:"line" minItems:"1" nullable:"false" doc:"Partial cancellation is not offered yet: absent, or all of them; neither null nor empty."`
 		RefundAccount map[string]any `json:"refund_account,omitempty" nullable:"true" doc:"Not offered yet."`
 	}
 }
@@ -236,9 +238,13 @@ func (a *api) cancelBooking(ctx context.Context, in *cancelInput) (*bookingOutpu
 	})
 }
 
-// allSeats refuses to cancel some of a booking's seats only.
+// allSeats refuses to cancel some of a booking's seats only, or none: a list that came out
+// empty must not cancel everything.
 func (a *api) allSeats(ctx context.Context, in *cancelInput) error {
-	if len(in.Body.Seats) == 0 {
+	if in.Body.Seats == nil {
+		if slices.Contains(httpd.NullMembers(in.RawBody), "seats") {
+			return errs.ErrValidationFailed.WithField("body.seats", "must not be null")
+		}
 		return nil
 	}
 	b, err := a.Bookings.Get(ctx, of(ctx).caller.ID, in.ID)

@@ -147,6 +147,7 @@ func (a *api) callerOf(c *fiber.Ctx) (Caller, error) {
 
 // requireReadable comes last and refuses bodies that are not JSON, or not the same JSON
 // for every reader, and what Postgres could not keep as text, in the query and the body.
+// readablePath sees to the path.
 func (a *api) requireReadable(ctx huma.Context, next func(huma.Context)) {
 	c := humafiber.Unwrap(ctx)
 	err := a.checkBody(c, ctx.Operation())
@@ -199,6 +200,19 @@ func (a *api) checkNulls(operation *huma.Operation, body []byte) error {
 		return refused
 	}
 	return nil
+}
+
+// readablePath is in front of every route: an address that Postgres could not keep as
+// text names nothing that there is.
+func readablePath(c *fiber.Ctx) error {
+	path := c.Path()
+	if decoded, err := url.PathUnescape(path); err == nil {
+		path = decoded
+	}
+	if !isText(path) {
+		return fiber.ErrNotFound
+	}
+	return c.Next()
 }
 
 func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

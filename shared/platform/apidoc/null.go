@@ -31,6 +31,9 @@ func allowNull(d Document, value any) {
 	for name, property := range properties {
 		described, _ := property.(map[string]any)
 		kind, isOne := described["type"].(string)
+		if _, filled := described["minItems"]; filled {
+			continue // null is no list with something in it, and is refused
+		}
 		if isOne && !slices.Contains(required, any(name)) {
 			described["type"] = []any{kind, "null"}
 			if choice, ok := described["enum"].([]any); ok {
