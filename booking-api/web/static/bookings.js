@@ -2,10 +2,13 @@
 // refund shown before it asks.
 import { seatWords, shortId, showMoment, sortedSeats, ticketsOf } from "./bookingview.js";
 import { address, data, element, freshKey, goLogin, linkTo, made, madeOfData, onReturn, say } from "./chrome.js";
-import { grouped, timeText } from "./format.js";
+import { clockOffset, grouped, timeText } from "./format.js";
 import { call, isPassing } from "./session.js";
 
 let cursor = "";
+// Of the server's clock: this device's own may be wrong.
+let offset = 0;
+const now = () => Date.now() + offset;
 /** By id: what was listed, in the order it came. @type {Map<string, any>} */
 const bookings = new Map();
 /** @type {any} */
@@ -21,7 +24,7 @@ function stateKey(booking) {
 
 /** Coming shows by time, then the past ones and those that came to nothing. @param {any} a @param {any} b */
 function order(a, b) {
-  const rank = (/** @type {any} */ x) => (["pending_payment", "confirmed", "cancelling"].includes(x.state) && Date.parse(x.starts_at) > Date.now() ? 0 : 1);
+  const rank = (/** @type {any} */ x) => (["pending_payment", "confirmed", "cancelling"].includes(x.state) && Date.parse(x.starts_at) > now() ? 0 : 1);
   const sign = rank(a) ? -1 : 1;
   return rank(a) - rank(b) || sign * (Date.parse(a.starts_at) - Date.parse(b.starts_at));
 }
@@ -113,10 +116,12 @@ async function load() {
   if (answer.status === 401) return goLogin();
   if (answer.status !== 200) return failed(answer);
   element("state").textContent = "";
+  offset = clockOffset(answer.headers);
   keep(answer.body.items);
   cursor = answer.body.next_cursor ?? "";
   await showHolds();
-  element("none").hidden = bookings.size > 0 || element("holds").childElementCount > 0;
+  listed = true;
+  showNone();
   show();
   goToNamed();
   complete(answer.body.items);
@@ -164,8 +169,17 @@ let holds = [];
 async function showHolds() {
   const answer = await call("GET", "/v1/me/holds");
   if (answer.status !== 200) return;
+  offset = clockOffset(answer.headers);
   holds = answer.body.items ?? [];
   drawHolds();
+}
+
+// Before the list has come nobody knows whether there is none.
+let listed = false;
+
+/** Says that there is nothing, when there is nothing. */
+function showNone() {
+  element("none").hidden = !listed || bookings.size > 0 || holds.length > 0;
 }
 
 function drawHolds() {
@@ -181,10 +195,11 @@ function drawHolds() {
     item.append(facts, ways);
     return item;
   }));
+  showNone();
 }
 
 function endHolds() {
-  const still = holds.filter((hold) => Date.parse(hold.expires_at) > Date.now());
+  const still = holds.filter((hold) => Date.parse(hold.expires_at) > now());
   if (still.length === holds.length) return;
   holds = still;
   drawHolds();

@@ -1,7 +1,7 @@
 // What every page does: show who is logged in, and addresses that keep the language.
 import { keepAddress, thisAddress } from "./address.js";
 import { isKorean, pageData, speaker } from "./format.js";
-import { accessToken, call, forgetToken, isPassing, knownWho } from "./session.js";
+import { accessToken, call, forgetToken, hereNow, isPassing, knownWho } from "./session.js";
 import { cookiesRefused, deviceStore } from "./storage.js";
 
 export const data = pageData();
@@ -74,9 +74,10 @@ export function linkTo(text, href, kind = "button") {
 
 /** Calls a function again when it may go better: the network is back, the page is looked at. @param {() => any} again */
 export function onReturn(again) {
-  addEventListener("online", again);
-  addEventListener("pageshow", (event) => { if (event.persisted) again(); });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) again(); });
+  const unlessLeft = () => { if (!left) again(); };
+  addEventListener("online", unlessLeft);
+  addEventListener("pageshow", (event) => { if (event.persisted) unlessLeft(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) unlessLeft(); });
 }
 
 function showWho() {
@@ -85,10 +86,29 @@ function showWho() {
   element("logout").hidden = !here;
 }
 
-/** Who was here is gone, perhaps in another tab: what only they may see goes too. */
+// Whose page this is: who was here when it was drawn, as soon as that is known.
+let drawnFor = knownWho()?.id;
+// What only its owner may see was taken away; the page is about to go.
+let left = false;
+
+/**
+ * Who was here may be gone, or be somebody else, perhaps in another tab or since the
+ * browser kept this page for "back": what only they may see goes too. Other pages hear
+ * `fairgate:other`.
+ */
 function whoChanged() {
   showWho();
-  if (data.personal && knownWho() === null) goLogin();
+  const id = knownWho()?.id;
+  const other = drawnFor !== undefined && id !== drawnFor;
+  drawnFor ??= id;
+  if (!data.personal) return other && dispatchEvent(new Event("fairgate:other"));
+  if (left || (id !== undefined && !other)) return;
+  const somebody = hereNow() !== "";
+  if (!other && somebody) return;
+  left = true;
+  document.querySelector("main")?.replaceChildren();
+  if (somebody || id !== undefined) location.reload();
+  else goLogin();
 }
 
 async function logOut() {
@@ -110,6 +130,8 @@ if (!["/login", "/signup"].includes(location.pathname)) {
 keepAddress();
 addEventListener("fairgate:who", whoChanged);
 addEventListener("pageshow", (event) => { if (event.persisted) whoChanged(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden && drawnFor !== undefined) whoChanged(); });
 showWho();
-// A browser that keeps nothing for us has to ask who is here.
-if (!deviceStore.works() && !cookiesRefused()) accessToken();
+// A browser that keeps nothing for us has to ask who is here, and so has one that was
+// logged in by a form.
+if (deviceStore.works() ? !knownWho() && hereNow() : !cookiesRefused()) accessToken();

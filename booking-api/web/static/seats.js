@@ -8,7 +8,7 @@ import { SeatGrid } from "./seatgrid.js";
 import { SeatList } from "./seatlist.js";
 import { FREE, HELD, countFree, nearestFree, readBitset, readSeatMap } from "./seatmap.js";
 import { seatText, zoneText } from "./seatwords.js";
-import { call, isPassing, timeout } from "./session.js";
+import { call, isPassing, knownWho, timeout } from "./session.js";
 import { tabStore } from "./storage.js";
 
 const showtime = `/v1/showtimes/${data.showtime}`;
@@ -202,7 +202,7 @@ async function makeBooking() {
     return location.assign(address(`/bookings/${answer.body.id}/pay`));
   }
   if (answer.body?.booking_id) return location.assign(address(`/bookings/${answer.body.booking_id}/pay`));
-  if (answer.status === 410) return dropHold(say("seats.hold_over"));
+  if (answer.status === 410 || answer.status === 404) return dropHold(say("seats.hold_over"));
   if (answer.status === 409 && answer.body?.conflicts) hold = null;
   refused(answer, false);
 }
@@ -275,6 +275,19 @@ function dropHold(text) {
   remember();
   notice(text);
   changed();
+}
+
+/**
+ * Whoever held and chose here is gone, or somebody else is here now. Gone without a
+ * successor, they find their choice again at their next log-in.
+ */
+function handOver() {
+  const kept = knownWho() ? [] : tabStore.get(memoryKey);
+  if (!view) return tabStore.set(memoryKey, kept);
+  unpaid = false;
+  dropHold("");
+  tabStore.set(memoryKey, kept);
+  refresh();
 }
 
 // ---- what the fan has already -------------------------------------------
@@ -456,6 +469,7 @@ element("zoom-out").addEventListener("click", () => view?.zoom(1 / 1.6));
 element("zoom-all").addEventListener("click", () => view?.showAll());
 element("showtime")?.addEventListener("change", (/** @type {Event} */ event) => /** @type {HTMLSelectElement} */ (event.target).form?.submit());
 window.addEventListener("offline", () => link.cut());
+window.addEventListener("fairgate:other", handOver);
 window.addEventListener("pagehide", () => link.stop());
 // "Back" may bring this page as it was left, in the middle of going to pay, its stream ended.
 window.addEventListener("pageshow", (event) => {

@@ -1,6 +1,6 @@
 // The life of a waiting page: join, follow the place, enter. It never reloads.
 import { keepAddress, thisAddress } from "./address.js";
-import { accessToken, askToken, call, isPassing, timeout } from "./session.js";
+import { accessToken, askToken, call, hereNow, isPassing, timeout } from "./session.js";
 import { cookiesRefused, tabStore } from "./storage.js";
 import { clockOffset, isKorean, pageData, speaker } from "./format.js";
 import { pollDelay, screenOf } from "./line.js";
@@ -10,6 +10,7 @@ import { element, show } from "./view.js";
 const data = pageData();
 const say = speaker(data.texts);
 const base = `/v1/queues/${data.sale}`;
+const auth = data.identity === "browser" ? "none" : "if known";
 const query = new URLSearchParams(location.search);
 const memoryKey = `fairgate.way.${data.sale}`;
 
@@ -25,6 +26,8 @@ let updatedAt = 0;
 let screenNow = "";
 /** @type {{id: string, first: number, best: number}} */
 let memory = tabStore.get(memoryKey) ?? { id: "", first: 0, best: 0 };
+// Whose log-in the place was last asked for with: a cookie may hold somebody else's place.
+let owner = "";
 // The place is in a cookie: one that is given twice and never comes back was refused.
 let joinsUnseen = 0;
 
@@ -96,13 +99,18 @@ function setPlace(place) {
  * @returns {Promise<number>} the status of the answer, 0 for none
  */
 async function askPlace(wait = patience) {
-  const answer = await call("GET", `${base}/places/me`, { auth: "none", signal: timeout(wait) });
+  const here = auth === "none" ? "" : hereNow();
+  // Who cannot be known in time is asked for later: the line does not wait for log-ins.
+  const token = here !== owner && here ? await Promise.race([accessToken(), pause(patience)]) : "";
+  owner = here;
+  const answer = await call("GET", `${base}/places/me`, { auth: "none", headers: token ? { Authorization: `Bearer ${token}` } : {}, signal: timeout(wait) });
   if (!heard(answer)) return answer.status;
   if (answer.status === 200) {
     joinsUnseen = 0;
     setPlace(answer.body);
   } else if (answer.status === 401) {
     model.place = null;
+    link.stop();
     if (joinsUnseen > 1) model.needsCookies = true;
     await join();
   } else model.failure = { requestId: answer.requestId };
@@ -119,7 +127,7 @@ async function join() {
     model.needsLogin = data.identity === "account" && !token;
     if (model.needsLogin) return;
   }
-  const answer = await call("POST", `${base}/places`, { auth: data.identity === "browser" ? "none" : "if known", body: {} });
+  const answer = await call("POST", `${base}/places`, { auth, body: {} });
   if (!heard(answer)) return;
   if (answer.status === 200 || answer.status === 201) {
     joinsUnseen++;
@@ -272,7 +280,7 @@ async function rejoin() {
 }
 
 async function leave() {
-  const answer = await call("DELETE", `${base}/places/me`, { auth: "none" });
+  const answer = await call("DELETE", `${base}/places/me`, { auth });
   if (!heard(answer)) return draw();
   link.stop();
   clearTimeout(timer);
@@ -381,6 +389,7 @@ element("confirm").addEventListener("close", () => { if (element("confirm").retu
 document.addEventListener("visibilitychange", wake);
 window.addEventListener("online", wake);
 window.addEventListener("offline", () => { model.offline = true; link.cut(); draw(); });
+window.addEventListener("fairgate:who", () => { owner = ""; if (auth !== "none") poll(); });
 window.addEventListener("pagehide", () => link.stop());
 window.addEventListener("pageshow", (event) => { if (event.persisted) { model.entering = false; listen(); wake(); } });
 setInterval(() => { if (["countdown", "offered", "active"].includes(screenNow)) draw(); }, 1000);

@@ -1,6 +1,7 @@
 // All tests of single pages, on one browser, two windows at a time.
 import { after, before, describe } from "node:test";
 import { raise, strike } from "../../lib/stage.js";
+import { handedOn } from "./handedon.js";
 import { nothingIsLost } from "./kept.js";
 import { offline } from "./offline.js";
 import { refusals } from "./refusals.js";
@@ -17,6 +18,7 @@ describe("pages", { concurrency: 2 }, () => {
   streams();
   offline();
   nothingIsLost();
+  handedOn();
   refusals();
   words();
 });

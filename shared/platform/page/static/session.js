@@ -12,10 +12,16 @@ import { deviceStore, tabStore } from "./storage.js";
 const tokenKey = "fairgate.access";
 const whoKey = "fairgate.who";
 
+/**
+ * Whose log-in the browser's cookies hold, as a mark that names nobody; "" for nobody.
+ * What a tab remembers may be of somebody who was here before, or logged in by a form.
+ */
+export const hereNow = () => /(?:^|; )fairgate_who=(\w+)/.exec(document.cookie)?.[1] ?? "";
+
 /** @returns {{token: string, until: number} | null} */
 function storedToken() {
   const stored = tabStore.get(tokenKey);
-  return stored && stored.until > Date.now() ? stored : null;
+  return stored?.until > Date.now() && stored.here === hereNow() ? stored : null;
 }
 
 /**
@@ -24,9 +30,10 @@ function storedToken() {
  */
 export function keepToken(granted) {
   const until = Date.now() + Math.max(30, granted.expires_in - 60) * 1000;
-  tabStore.set(tokenKey, { token: granted.access_token, until });
+  const here = hereNow();
+  tabStore.set(tokenKey, { token: granted.access_token, until, here });
   const claims = claimsOf(granted.access_token);
-  deviceStore.set(whoKey, { id: claims.sub ?? "", name: granted.account?.name ?? claims.name ?? "" });
+  deviceStore.set(whoKey, { id: claims.sub ?? "", name: granted.account?.name ?? claims.name ?? "", here });
   dispatchEvent(new Event("fairgate:who"));
 }
 
@@ -34,12 +41,16 @@ export function keepToken(granted) {
 export function forgetToken() {
   tabStore.remove(tokenKey);
   deviceStore.remove(whoKey);
+  document.cookie = "fairgate_who=; Path=/; Max-Age=0";
   channel?.postMessage("out");
   dispatchEvent(new Event("fairgate:who"));
 }
 
 /** Who logged in last on this device and has not logged out, or null. @returns {Who | null} */
-export const knownWho = () => deviceStore.get(whoKey);
+export function knownWho() {
+  const who = deviceStore.get(whoKey);
+  return who?.here === hereNow() ? who : null;
+}
 
 /** @param {string} token @returns {{sub?: string, name?: string}} */
 function claimsOf(token) {
@@ -62,8 +73,9 @@ function goneElsewhere() {
 
 /** A page that was away (another tab in front, kept by "back") may have missed it. */
 function recheck() {
-  const stored = storedToken();
-  if (!document.hidden && stored && deviceStore.works() && (knownWho()?.id ?? null) !== (claimsOf(stored.token).sub ?? "")) goneElsewhere();
+  const stored = tabStore.get(tokenKey);
+  if (document.hidden || !stored) return;
+  if (stored.here !== hereNow() || (deviceStore.works() && knownWho()?.id !== (claimsOf(stored.token).sub ?? ""))) goneElsewhere();
 }
 
 /** For browsers that refuse storage and thus its events. @type {BroadcastChannel | null} */
