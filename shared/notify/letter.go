@@ -98,7 +98,7 @@ func (w *Writer) letter(t Template, b event.Booking) (letter, error) {
 	}
 	l := letter{
 		Lang: p.lang, Subject: fmt.Sprintf(says.subject, b.PerformanceTitle), Greeting: fmt.Sprintf(p.greeting, b.Name),
-		Intro: says.body, SeatsTitle: p.seat, PriceTitle: p.price,
+		Intro: says.body, SeatsTitle: p.seatsTitle(len(b.Seats)), PriceTitle: p.price,
 		Button: says.button, Link: w.publicURL + linkTo(b), Footer: p.footer, Tone: says.tone,
 		Facts: []fact{
 			{p.performance, b.PerformanceTitle},

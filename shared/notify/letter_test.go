@@ -112,3 +112,18 @@ func TestNotificationIsInTheFansLanguage(t *testing.T) {
 		t.Errorf("notification = %+v", n)
 	}
 }
+
+func TestTheTitleOverSeatsCountsThem(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{1: "Seat\n", 2: "Seats\n"} {
+		b := sample("en")
+		b.Seats = b.Seats[:n]
+		mail, err := writer(t).Mail(notify.BookingConfirmed, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(mail.Text, "\n"+want) {
+			t.Errorf("over %d seats: want %q in\n%s", n, want, mail.Text)
+		}
+	}
+}

@@ -11,7 +11,7 @@ type phrases struct {
 	greeting  string // with the name
 	templates map[Template]wording
 
-	performance, venue, startsAt, amount, number, refund, seat, price, footer string
+	performance, venue, startsAt, amount, number, refund, seat, seats, price, footer string
 
 	says locale.Locale // dates, times and seats
 	won  func(money.KRW) string
@@ -43,7 +43,7 @@ func korean() phrases {
 	return phrases{
 		lang: "ko", greeting: "%s님, 안녕하세요.",
 		performance: "공연", venue: "장소", startsAt: "일시", amount: "결제 금액", number: "주문 번호", refund: "환불 금액",
-		seat: "좌석", price: "가격",
+		seat: "좌석", seats: "좌석", price: "가격",
 		footer: "이 메일은 예매 안내를 위해 발송되었습니다. Fairgate",
 		says:   locale.For("ko"),
 		won:    func(k money.KRW) string { return k.String() + "원" },
@@ -60,7 +60,7 @@ func english() phrases {
 	return phrases{
 		lang: "en", greeting: "Hello %s,",
 		performance: "Performance", venue: "Venue", startsAt: "Starts", amount: "Amount", number: "Order", refund: "Refund",
-		seat: "Seat", price: "Price",
+		seat: "Seat", seats: "Seats", price: "Price",
 		footer: "You receive this mail because of your booking. Fairgate",
 		says:   locale.For("en"),
 		won:    func(k money.KRW) string { return "₩" + k.String() },
@@ -71,4 +71,12 @@ func english() phrases {
 			BookingExpired:   {"Booking expired: %s", "The time to pay has passed and the booking has expired. Its seats are on sale again.", "My bookings", tonePlain},
 		},
 	}
+}
+
+// seatsTitle says over n seats what they are.
+func (p phrases) seatsTitle(n int) string {
+	if n == 1 {
+		return p.seat
+	}
+	return p.seats
 }
