@@ -34,6 +34,8 @@ export async function startLine(pages) {
     if (world.down) return void incoming.socket.destroy();
     if (world.hole) return; // never answered
     if (path.endsWith("/events")) return void stream(response);
+    if (path.endsWith("/entry")) return void response.writeHead(409, { "Content-Type": "application/json" }).end(JSON.stringify({ code: "not_your_turn", ahead: 0, retry_after_ms: 200 }));
+    if (incoming.method === "DELETE") return void response.writeHead(204).end();
     if (path.endsWith("/places/me") && world.placeStatus !== 200) {
       return void response.writeHead(world.placeStatus, { "Content-Type": "application/json" }).end(JSON.stringify({ code: "place_required" }));
     }

@@ -21,7 +21,8 @@ const nearlySeconds = 60;
 export function screenOf(m) {
   if (m.failure) return "error";
   const state = m.place?.state ?? "";
-  if (m.entering) return "entering";
+  // Who goes in while the line stands still is let in only when it goes on.
+  if (m.entering) return isPaused(m) && !m.offline ? "paused" : "entering";
   if (state === "active" || state === "offered" || state === "finished" || state === "left") return state;
   if (state === "expired") return expiredScreen(m);
   if (m.line?.state === "sold_out") return "soldout";
@@ -45,11 +46,14 @@ function expiredScreen(m) {
  * @param {string} state
  */
 function inLine(m, state) {
-  if (m.line?.state === "paused" || m.line?.state === "rebuilding") return "paused";
+  if (isPaused(m)) return "paused";
   if (m.line?.state === "drawing") return "drawing";
   if (state === "lobby") return "lobby";
   return isNear(m.place) ? "nearly" : "waiting";
 }
+
+/** @param {Model} m */
+const isPaused = (m) => m.line?.state === "paused" || m.line?.state === "rebuilding";
 
 /** @param {Model} m */
 function outside(m) {

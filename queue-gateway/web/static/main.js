@@ -240,16 +240,16 @@ async function enter() {
   draw();
   for (let tries = 0; model.entering; tries++) {
     const answer = await call("POST", `${base}/places/me/entry`, { auth: "if known", body: {} });
+    if (!model.entering) return; // left meanwhile
     if (answer.status === 200) return location.assign(seatsAddress());
+    heard(answer);
+    draw();
     if (answer.status === 409) {
       await pause(answer.body?.retry_after_ms ?? 1000);
       if (tries % 3 === 2 && (await fellBack())) break;
     } else if (answer.status === 410 || answer.status === 401) {
       break; // the place says why
-    } else {
-      heard(answer);
-      await pause(pollDelay(1000, tries, unanswered));
-    }
+    } else await pause(pollDelay(1000, tries, unanswered));
   }
   model.entering = false;
   await poll();
@@ -284,6 +284,7 @@ async function leave() {
   if (!heard(answer)) return draw();
   link.stop();
   clearTimeout(timer);
+  model.entering = false;
   model.place = { state: "left", ahead: null };
   draw();
 }

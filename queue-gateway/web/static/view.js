@@ -15,6 +15,7 @@ const announceEvery = 30000;
 export const element = (id) => document.getElementById(id);
 
 let shownScreen = "";
+let shownCut = false;
 let announcedAt = 0;
 let ringTotal = 0;
 
@@ -25,10 +26,13 @@ let ringTotal = 0;
  */
 export function show(screen, model, around) {
   const changed = screen !== shownScreen;
+  const cut = isCut(screen, model);
+  const told = changed || cut !== shownCut;
   shownScreen = screen;
+  shownCut = cut;
   document.documentElement.dataset.state = screen;
   const { say } = around;
-  const eyebrow = say(`js.${screen}.eyebrow`);
+  const eyebrow = say(`js.${cut ? "offline" : screen}.eyebrow`);
   const headline = headlineOf(screen, model, around);
   const sub = subText(screen, model, around);
   element("eyebrow").textContent = eyebrow;
@@ -41,8 +45,11 @@ export function show(screen, model, around) {
   element("opens").textContent = model.opensAt ? say("js.opens", { time: momentText(around.words, model.opensAt) }) : "";
   element("updated").textContent = around.updatedAt ? say("js.updated", { time: timeText(around.words, around.updatedAt, true) }) : "";
   document.title = titleText(screen, model, around, eyebrow, headline);
-  announce(screen, changed, [eyebrow, whole(headline), sub]);
+  announce(screen, told, [eyebrow, whole(headline), sub]);
 }
+
+/** Whether a screen that stays without a network has to say that there is none. @param {string} screen @param {Model} model */
+const isCut = (screen, model) => model.offline && ["offered", "entering", "active"].includes(screen);
 
 // ---- the headline and its number ----------------------------------------
 
@@ -58,6 +65,7 @@ function headlineOf(screen, model, around) {
     return { text: around.say("js.countdown.headline"), number: clockText(model.opensAt - around.now()), count: null };
   }
   let key = `js.${screen}.headline`;
+  if (screen === "entering" && model.offline) key = "js.loading.headline";
   if (screen === "nearly" && count === 0) key = "js.nearly.next";
   const text = around.say(key);
   if (count === null || !text.includes("{n}")) return { text: text.replace("{n}", "").trim(), number: "", count: null };
@@ -129,6 +137,7 @@ function subText(screen, model, around) {
   const { say } = around;
   if (screen === "waiting" || screen === "nearly") return waitText(say, model.place?.eta_seconds);
   if (screen === "offline") return offlineText(say, model.place?.ahead ?? null);
+  if (isCut(screen, model)) return say(screen === "offered" ? "js.offline.turn" : "js.offline.unknown");
   if (screen === "paused" && model.place?.ahead) return `${say("js.waiting.headline", { n: grouped(model.place.ahead) })}. ${say("js.paused.sub")}`;
   if (screen === "countdown" && !model.opensAt) return say("js.countdown.unknown");
   if (screen === "countdown" && model.needsLogin) return say("js.countdown.login");
@@ -192,7 +201,7 @@ function showNotes(screen, model, around) {
 }
 
 const primary = new Set(["offered", "active", "lapsed", "missed", "abandoned", "left", "finished", "login", "cookies", "error", "soldout", "closed"]);
-const leavable = new Set(["lobby", "waiting", "nearly", "offered", "paused", "offline", "active"]);
+const leavable = new Set(["lobby", "waiting", "nearly", "offered", "entering", "paused", "offline", "active"]);
 
 /** @param {string} screen @param {Model} model @param {Surroundings} around */
 function showButtons(screen, model, around) {
@@ -217,7 +226,7 @@ function titleText(screen, model, around, eyebrow, headline) {
   return `${headline.number ? eyebrow : headline.text} · ${name}`;
 }
 
-/** @param {string} screen @param {boolean} changed @param {string[]} sentences */
+/** @param {string} screen @param {boolean} changed what it says is other than before @param {string[]} sentences */
 function announce(screen, changed, sentences) {
   const now = Date.now();
   const counts = screen === "waiting" || screen === "nearly";

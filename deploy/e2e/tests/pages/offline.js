@@ -46,4 +46,30 @@ export const offline = () => describe("waiting page without a network", { concur
       }
     });
   }
+  test("at one's turn, too, and while going in", async () => {
+    const { line, context, page, done } = await standing({ state: "offered", ahead: 0, claim_before: new Date(Date.now() + 55_000).toISOString() }, "en");
+    const eyebrow = (/** @type {string} */ text) => page.locator("#eyebrow", { hasText: text }).waitFor();
+    await page.locator("html[data-state=offered]").waitFor();
+    await context.setOffline(true);
+    await eyebrow("interrupted");
+    await page.locator("#announce", { hasText: "interrupted" }).waitFor({ state: "attached" });
+    assert.equal(await page.locator("html").getAttribute("data-state"), "offered");
+    await page.click("#go");
+    await page.locator("#headline", { hasText: "Connecting" }).waitFor();
+    await context.setOffline(false);
+    await page.locator("#headline", { hasText: "Opening the door" }).waitFor();
+    await eyebrow("Going in");
+    for (let i = 0; i < 200 && line.streams.size === 0; i++) await page.waitForTimeout(50); // the stream is back
+    line.turn({ state: "paused" });
+    await page.locator("html[data-state=paused]").waitFor();
+    line.turn({ state: "open" });
+    await page.locator("html[data-state=entering]").waitFor();
+    await page.click("#leave");
+    await page.click("dialog [value=leave]");
+    await page.locator("html[data-state=left]").waitFor();
+    const asked = line.count("POST /v1/queues/demo/places/me/entry");
+    await page.waitForTimeout(600);
+    assert.ok(line.count("POST /v1/queues/demo/places/me/entry") <= asked + 1, "who has left knocks no more");
+    await done();
+  });
 });
