@@ -1,5 +1,5 @@
 // Log-in and sign-up: both end logged in, where the fan was before.
-import { address, data, element, say } from "./chrome.js";
+import { address, data, element, made, say } from "./chrome.js";
 import { safeNext } from "./next.js";
 import { askToken, call, keepToken } from "./session.js";
 import { cookiesRefused, tabStore } from "./storage.js";
@@ -7,12 +7,53 @@ import { cookiesRefused, tabStore } from "./storage.js";
 const form = /** @type {HTMLFormElement} */ (element("login") ?? element("signup"));
 const next = safeNext(values(form).next);
 const faults = /** @type {Record<string, string>} */ ({
-  0: "login.offline", 401: "login.wrong", 409: "login.taken", 422: "login.invalid", 400: "login.invalid", 429: "login.limited",
+  0: "login.offline", 401: "login.wrong", 422: "login.invalid", 400: "login.invalid", 429: "login.limited",
 });
 
-/** @param {number} status */
-function showFault(status) {
-  element("fault").textContent = say(faults[status] ?? "login.offline");
+/** Takes back what an earlier try found. */
+function clearFaults() {
+  element("fault").textContent = "";
+  for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll("[aria-invalid]"))) {
+    input.removeAttribute("aria-invalid");
+    document.getElementById(`${input.id}-fault`)?.remove();
+    describe(input);
+  }
+}
+
+/** Says which texts describe a field: its rule, if it has one, and more. @param {HTMLInputElement} input @param {string} [more] an id */
+function describe(input, more) {
+  const ids = [document.getElementById(`${input.id}-rule`)?.id, more].filter(Boolean);
+  if (ids.length) input.setAttribute("aria-describedby", ids.join(" "));
+  else input.removeAttribute("aria-describedby");
+}
+
+/** Marks a field and says there what is wrong. @param {HTMLInputElement} input @param {string} key of the text, "" when the form says it */
+function blame(input, key) {
+  input.setAttribute("aria-invalid", "true");
+  describe(input, key ? `${input.id}-fault` : "fault");
+  if (!key) return;
+  const text = made("p", say(key), "alarm small");
+  text.id = `${input.id}-fault`;
+  (document.getElementById(`${input.id}-rule`) ?? input).after(text);
+}
+
+/** Marks fields and takes the fan to the first of them. @param {Map<string, string>} wrong the key of the text by field, "" when the form says it */
+function blameFields(wrong) {
+  const inputs = /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll("input:not([type=hidden])")]).filter((input) => wrong.has(input.name));
+  for (const input of inputs) blame(input, wrong.get(input.name) ?? "");
+  inputs[0]?.focus();
+  return inputs.length > 0;
+}
+
+/** Says what an answer means, at the field if it is one's. @param {import("./session.js").Answer} answer */
+function showFault(answer) {
+  if (answer.status === 409) return blameFields(new Map([["email", "login.taken"]]));
+  const named = (answer.body?.errors ?? []).map((/** @type {{location: string}} */ { location }) => location.replace("body.", ""));
+  const known = named.filter((/** @type {string} */ name) => ["name", "email", "password"].includes(name));
+  if (answer.status === 422 && blameFields(new Map(known.map((/** @type {string} */ name) => [name, `login.fault.${name}`])))) return;
+  element("fault").textContent = say(faults[answer.status] ?? "login.offline");
+  // Which of the two is wrong nobody says; the password is what is entered anew.
+  if (answer.status === 401) blameFields(new Map([["password", ""]]));
 }
 
 function showCookiesNeeded() {
@@ -27,7 +68,7 @@ function values(form) {
 /** @param {{email: string, password: string}} who */
 async function logIn({ email, password }) {
   const answer = await call("POST", "/v1/auth/login", { auth: "none", body: { email, password } });
-  if (answer.status !== 200) return showFault(answer.status);
+  if (answer.status !== 200) return showFault(answer);
   keepToken(answer.body);
   // With nothing kept here only the cookie is left: if the browser refused that too,
   // the next page would send the fan back to this one.
@@ -40,22 +81,21 @@ async function submit(event) {
   event.preventDefault();
   const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
   const given = values(form);
-  if (Object.entries(given).some(([name, value]) => name !== "next" && !value.trim())) {
-    element("fault").textContent = say("login.missing");
-    /** @type {HTMLElement | null} */ (form.querySelector("input:placeholder-shown, input:invalid"))?.focus();
-    return;
-  }
+  clearFaults();
+  const missing = Object.entries(given).filter(([name, value]) => name !== "next" && !value.trim());
+  if (missing.length) return blameFields(new Map(missing.map(([name]) => [name, "login.missing"])));
   button.disabled = true;
-  element("fault").textContent = "";
   if (form.id === "signup") {
     const { name, email, password } = given;
     const answer = await call("POST", "/v1/auth/signup", { auth: "none", body: { name, email, password, locale: data.language } });
     if (answer.status === 201) await logIn({ email, password });
-    else showFault(answer.status);
+    else showFault(answer);
   } else {
     await logIn({ email: given.email, password: given.password });
   }
   button.disabled = false;
+  // The focus was on the button while it could not be pressed.
+  if (document.activeElement === document.body) button.focus();
 }
 
 form.addEventListener("submit", submit);

@@ -2,6 +2,7 @@
 import { after, before, describe } from "node:test";
 import { raise, strike } from "../../lib/stage.js";
 import { handedOn } from "./handedon.js";
+import { forms } from "./forms.js";
 import { nothingIsLost } from "./kept.js";
 import { offline } from "./offline.js";
 import { refusals } from "./refusals.js";
@@ -15,6 +16,7 @@ after(strike);
 describe("pages", { concurrency: 2 }, () => {
   waitingPage();
   storefront();
+  forms();
   streams();
   offline();
   nothingIsLost();
