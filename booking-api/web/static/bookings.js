@@ -45,10 +45,17 @@ function row(booking) {
     madeOfData("p", booking.venue_name, "quiet"),
     seats,
     made("p", `${say("bookings.seats", { n: booking.seats.length })} · ${say("booking.won", { n: grouped(booking.amount) })}`, "number sum"),
-    made("p", booking.order_id ? say("bookings.order", { id: booking.order_id }) : "", "quiet small number order"),
   );
+  if (booking.order_id) facts.append(orderLine(booking.order_id));
   item.append(facts, waysOf(booking));
   return item;
+}
+
+/** The number is a part of its own, which does not break. @param {string} id */
+function orderLine(id) {
+  const line = made("p", "", "quiet small number order");
+  line.append(made("span", say("bookings.order")), made("span", id));
+  return line;
 }
 
 /** What the focus goes to when the button it was on is gone. @param {string} text */

@@ -30,7 +30,7 @@ function show(state, more = {}) {
   element("go").disabled = false;
   if (more.go) element("go").textContent = say(more.go, more.values);
   action = more.act ?? (() => {});
-  element("terms").hidden = state !== "ready";
+  element("terms").hidden = state !== "ready" && state !== "declined";
   element("elsewhere").hidden = state === "ready" || state === "declined";
   element("tickets").hidden = true;
   document.title = `${say(`pay.${state}.heading`)} · Fairgate`;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { picture } from "../../lib/browser.js";
-import { main, pages } from "../../lib/stage.js";
+import { main, others, pages } from "../../lib/stage.js";
 import { answer, booking, hall, inFuture, opened, seatAnswers, tickets } from "./storefront.js";
 
 const kind = main[0];
@@ -285,6 +285,27 @@ function layout() {
       await context.close();
     });
   }
+
+  test("no word is cut off a ticket on a phone, in English", async () => {
+    const long = ["FL-12-34-56", "12F-WEST-123-145", "1F-DONAUDAMPFSCHIFFFAHRTSGESELLSCHAFT-1-2"].map((no) => ({ no, grade: "VIP", price: 190000 }));
+    const paid = { ...booking, seats: long, state: "confirmed", payment_state: "done", pay_before: inFuture(580), order_id: "ord-01K9ZQ4M7W3X8Y2V5T6R1P0NAB" };
+    const { context, page } = await opened(others[0], { "GET /v1/bookings/bkg-1": [200, paid], "GET /v1/bookings/bkg-1/tickets": [200, tickets], "GET /v1/bookings": [200, { items: [paid], next_cursor: null }] });
+    for (const width of [390, 320]) {
+      await page.setViewportSize({ width, height: 844 });
+      for (const [path, ready] of [["/bookings/bkg-1/pay", "#tickets .ticket"], ["/me/bookings", "#bookings .order"]]) {
+        await page.goto(pages + path);
+        await page.locator(ready).first().waitFor();
+        const cut = await page.evaluate(() => [...document.querySelectorAll(".ticket *, .order, .order *")].filter((part) => {
+          const box = (part.closest(".face, .stub, .row, .summary") ?? part).getBoundingClientRect();
+          return part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== "inline" || part.getBoundingClientRect().right > Math.min(innerWidth, box.right) + 1;
+        }).map((part) => part.textContent));
+        assert.deepEqual(cut, [], `${path}, ${width} px`);
+        const lines = await page.locator(".order span:last-child").first().evaluate((id) => id.getClientRects().length);
+        assert.equal(lines, 1, "the order number is in one piece");
+      }
+    }
+    await context.close();
+  });
 
   test("on its side, a phone shows the hall: the bar takes one line", async () => {
     const { context, page } = await opened(kind, holding([held()]));

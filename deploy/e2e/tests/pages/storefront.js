@@ -89,7 +89,7 @@ const stills = [
     still("cancelling", { state: "cancelling", payment_state: "done" }),
     still("cancelled", { state: "cancelled", payment_state: "cancelled" }),
   ],
-  { ...still("declined", {}), name: "pay-refused", path: "/bookings/bkg-1/pay?code=REJECT_CARD_COMPANY&message=no", ready: "#pay[data-state=declined]" },
+  { ...still("declined", {}), name: "pay-refused", path: "/bookings/bkg-1/pay?code=REJECT_CARD_COMPANY&message=no", ready: "#pay[data-state=declined] #terms:not([hidden])" },
   { ...still("ready", {}), name: "pay-closed", path: "/bookings/bkg-1/pay?code=PAY_PROCESS_CANCELED&message=no" },
   { name: "pay-missing", path: "/bookings/bkg-9/pay", ready: "#pay[data-state=missing]" },
   { name: "pay-problem", path: "/bookings/bkg-1/pay", ready: "#pay[data-state=problem]", answers: { "GET /v1/bookings/bkg-1": [500, { code: "internal" }] } },
