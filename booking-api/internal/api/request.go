@@ -205,11 +205,8 @@ func (a *api) checkNulls(operation *huma.Operation, body []byte) error {
 // readablePath is in front of every route: an address that Postgres could not keep as
 // text names nothing that there is.
 func readablePath(c *fiber.Ctx) error {
-	path := c.Path()
-	if decoded, err := url.PathUnescape(path); err == nil {
-		path = decoded
-	}
-	if !isText(path) {
+	path, err := url.PathUnescape(c.Path())
+	if err != nil || !isText(path) {
 		return fiber.ErrNotFound
 	}
 	return c.Next()
