@@ -29,9 +29,11 @@ func inlineStyles() (template.CSS, error) {
 	if err != nil {
 		return "", err
 	}
+	// The spaces that a reader needs and a browser does not; no text of ours has them.
+	squeezed := strings.NewReplacer(" { ", "{", " {", "{", "; }", "}", "; ", ";", ": ", ":", ", ", ",")
 	var b strings.Builder
 	for line := range strings.Lines(tokens + own) {
-		b.WriteString(strings.TrimLeft(line, " \t"))
+		b.WriteString(squeezed.Replace(strings.TrimLeft(line, " \t")))
 	}
 	return template.CSS(b.String()), nil //nolint:gosec // our own files
 }
@@ -108,8 +110,23 @@ func (j *joiner) line(body *strings.Builder, module, line string, inComment bool
 	if err := j.declare(module, line, exported); err != nil {
 		return false, err
 	}
-	body.WriteString(strings.TrimLeft(line, " \t") + "\n")
+	body.WriteString(withoutRemark(strings.TrimLeft(line, " \t")) + "\n")
 	return false, nil
+}
+
+// withoutRemark takes a comment off the end of a line of code. Where "//" may stand in a
+// text or a pattern, the line stays as it is.
+func withoutRemark(line string) string {
+	code, _, found := strings.Cut(line, " // ")
+	if !found || strings.Contains(code, "/") {
+		return line
+	}
+	for _, quote := range []string{`"`, "'", "`"} {
+		if strings.Count(code, quote)%2 != 0 {
+			return line
+		}
+	}
+	return code
 }
 
 // importLine reads `import { a, b } from "./x.js";`, the only form there is.

@@ -18,6 +18,14 @@ func joined(files map[string]string) (string, error) {
 	return j.out.String(), err
 }
 
+func TestRemarksAreLeftOut(t *testing.T) {
+	t.Parallel()
+	got, err := joined(map[string]string{"main.js": "let a = 1; // one's own\nlet b = \"x\"; // b\nlet c = \"a // b\";\nlet d = /a // b/;\nlet e = `a // b`;\n"})
+	if want := "let a = 1;\nlet b = \"x\";\nlet c = \"a // b\";\nlet d = /a // b/;\nlet e = `a // b`;\n"; err != nil || got != want {
+		t.Errorf("joined: %v\n%s\nwant:\n%s", err, got, want)
+	}
+}
+
 func TestModulesAreJoinedInTheOrderOfTheirImports(t *testing.T) {
 	t.Parallel()
 	got, err := joined(map[string]string{
