@@ -24,12 +24,12 @@ func main() {
 			return fiber.ErrUnauthorized
 		}
 		nonce := "n" + string([]byte(c.Get("Idempotency-Key")))
-		keys := []string{tag + "request:" + nonce, tag + "limit:" + account, tag + "changes"}
+		keys := []string{tag + "request:" + nonce, tag + "limit:" + account, tag + "changes", tag + "session:" + nonce}
 		args := []any{nonce, "seats", os.Getenv("HOLD_MS"), 1000, "showtime", 20000, 86400, "00"}
 		for _, seat := range body.Seats {
 			keys, args = append(keys, tag+"seat:"+seat), append(args, seat)
 		}
-		placed, err := script.Run(c.UserContext(), client, keys, append(args, nonce)...).Slice()
+		placed, err := script.Run(c.UserContext(), client, keys, append(args, nonce, "1 1", account)...).Slice()
 		if err != nil || placed[0] != int64(0) {
 			return fiber.ErrConflict
 		}

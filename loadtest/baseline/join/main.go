@@ -18,7 +18,7 @@ import (
 func main() {
 	folder, tag := "shared/queue/queueredis/", "{q:"+os.Getenv("SALE")+"}:"
 	script := baseline.Script(folder+"head.lua", folder+"line.lua", folder+"join.lua")
-	keys := strings.Split("policy flow waiting offered ready active gone live ended lapsed minted bound scratch extended", " ")
+	keys := strings.Split("policy flow waiting offered ready active gone live ended lapsed minted bound scratch extended endings", " ")
 	for slot := range 8 {
 		keys = append(keys, "presence:"+strconv.Itoa(slot))
 	}
