@@ -253,13 +253,7 @@ func (a *api) requireSameSite(ctx huma.Context, next func(huma.Context)) {
 // hides the origin of a form ("null") where the page's Referrer-Policy tells it to;
 // then Sec-Fetch-Site, which no page can write, says it.
 func (a *api) fromThisSite(c *fiber.Ctx) bool {
-	origin := c.Get(fiber.HeaderOrigin)
-	if origin == "" || origin == "null" {
-		return c.Get("Sec-Fetch-Site") == "same-origin"
-	}
-	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" &&
-		(u.Scheme == a.PublicURL.Scheme && u.Host == a.PublicURL.Host || u.Host == c.Hostname())
+	return httpd.FromThisSite(c, a.PublicURL.Scheme+"://"+a.PublicURL.Host)
 }
 
 // checkPass is passOf that keeps the session in the request.

@@ -5,7 +5,6 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/jwks"
 	"github.com/fairgate/fairgate/shared/queue"
 )
@@ -135,11 +135,7 @@ func (a *API) sameSite(c *fiber.Ctx) error {
 	if method := c.Method(); method == fiber.MethodGet || method == fiber.MethodHead {
 		return nil
 	}
-	if origin := c.Get(fiber.HeaderOrigin); origin != "" && origin != "null" {
-		if u, err := url.Parse(origin); err == nil && (origin == a.origin || u.Host != "" && u.Host == c.Hostname()) {
-			return nil
-		}
-	} else if c.Get("Sec-Fetch-Site") == "same-origin" {
+	if httpd.FromThisSite(c, a.origin) {
 		return nil
 	}
 	return errs.ErrForbidden.WithMessage("A request that relies on a cookie must come from this site's own pages.")
