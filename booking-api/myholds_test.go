@@ -54,6 +54,14 @@ func TestMyHoldsAreThoseThatLive(t *testing.T) {
 		items[0]["sale_id"] != sale || items[0]["amount"] != kept.body["amount"] || items[0]["expires_at"] != kept.body["expires_at"] {
 		t.Errorf("of the showtime: %s, want only %s", here.text, kept.text)
 	}
+	// Whoever finds it again is told what it is for, as a booking tells it.
+	show := w.call("GET", "/v1/performances/"+here.items()[0]["performance_id"].(string), nil).is(200)
+	sitting := w.call("GET", "/v1/showtimes/"+showtime, nil).is(200)
+	for member, want := range map[string]any{"performance_title": show.body["title"], "venue_name": show.body["venue_name"], "starts_at": sitting.body["starts_at"]} {
+		if got := here.items()[0][member]; got != want || got == nil || got == "" {
+			t.Errorf("%s of the hold: %v, want %v", member, got, want)
+		}
+	}
 	// What the page has found again can be booked.
 	w.book(f, here.items()[0]["hold_id"].(string)).is(201)
 	if got := w.mine(f, "?showtime_id="+showtime); len(got) != 0 {

@@ -52,13 +52,16 @@ type holdOutput struct {
 
 // MyHold is a live hold with where it belongs.
 type MyHold struct {
-	HoldID        string    `json:"hold_id" doc:"As it was answered when the hold was made."`
-	ShowtimeID    string    `json:"showtime_id" example:"PF900001-20261212-1800"`
-	SaleID        string    `json:"sale_id" example:"demo-onsale"`
-	PerformanceID string    `json:"performance_id" example:"PF900001"`
-	Seats         []string  `json:"seats" example:"[\"1F-A-12-7\",\"1F-A-12-8\"]"`
-	Amount        money.KRW `json:"amount" doc:"KRW, the sum of the prices." example:"330000"`
-	ExpiresAt     time.Time `json:"expires_at"`
+	HoldID           string     `json:"hold_id" doc:"As it was answered when the hold was made."`
+	ShowtimeID       string     `json:"showtime_id" example:"PF900001-20261212-1800"`
+	SaleID           string     `json:"sale_id" example:"demo-onsale"`
+	PerformanceID    string     `json:"performance_id" example:"PF900001"`
+	PerformanceTitle string     `json:"performance_title,omitempty" doc:"Absent while the catalogue cannot be read, as are venue_name and starts_at." example:"파란밤 월드투어: 처음의 빛"`
+	VenueName        string     `json:"venue_name,omitempty" example:"KSPO DOME (올림픽체조경기장)"`
+	StartsAt         *time.Time `json:"starts_at,omitempty"`
+	Seats            []string   `json:"seats" example:"[\"1F-A-12-7\",\"1F-A-12-8\"]"`
+	Amount           money.KRW  `json:"amount" doc:"KRW, the sum of the prices." example:"330000"`
+	ExpiresAt        time.Time  `json:"expires_at"`
 }
 
 type myHoldsInput struct {
@@ -215,8 +218,27 @@ func (a *api) myHolds(ctx context.Context, in *myHoldsInput) (*myHoldsOutput, er
 			HoldID: h.ID, ShowtimeID: h.ShowtimeID, SaleID: h.SaleID, PerformanceID: h.PerformanceID,
 			Seats: h.Seats, Amount: h.Amount, ExpiresAt: h.ExpiresAt,
 		}
+		if err := a.nameShow(ctx, &out.Body.Items[i]); err != nil {
+			a.Log.WarnContext(ctx, "a hold is listed without its show", "showtime_id", h.ShowtimeID, "error", err)
+		}
 	}
 	return out, nil
+}
+
+// nameShow says what a hold is for. The seats are the fan's whether or not the
+// catalogue answers, so a failure leaves the names out and no more.
+func (a *api) nameShow(ctx context.Context, hold *MyHold) error {
+	showtime, err := a.Catalogue.Showtime(ctx, hold.ShowtimeID)
+	if err != nil {
+		return err
+	}
+	hold.StartsAt = &showtime.StartsAt
+	performance, err := a.Catalogue.Performance(ctx, hold.PerformanceID)
+	if err != nil {
+		return err
+	}
+	hold.PerformanceTitle, hold.VenueName = performance.Title, performance.VenueName
+	return nil
 }
 
 func (a *api) releaseHold(ctx context.Context, in *holdIDInput) (*struct{}, error) {

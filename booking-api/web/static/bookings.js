@@ -2,7 +2,7 @@
 // refund shown before it asks.
 import { seatWords, shortId, showMoment, sortedSeats, ticketsOf } from "./bookingview.js";
 import { address, data, element, freshKey, goLogin, linkTo, made, madeOfData, onReturn, say } from "./chrome.js";
-import { clockOffset, grouped, timeText } from "./format.js";
+import { clockOffset, clockText, grouped, timeText } from "./format.js";
 import { call, isPassing } from "./session.js";
 
 let cursor = "";
@@ -190,24 +190,48 @@ function showNone() {
 }
 
 function drawHolds() {
-  element("holds").replaceChildren(...holds.map((hold) => {
-    const item = made("li", "", "row booking");
-    const facts = made("div", "", "facts");
-    const seats = made("ul", "", "seats");
-    seats.append(...sortedSeats(hold.seats.map((/** @type {string} */ no) => ({ no }))).map((seat) => made("li", seatWords(seat.no))));
-    facts.append(made("p", say("bookings.held"), "badge pending_payment"), made("h2", say("bookings.held_until", { time: timeText(data.words, Date.parse(hold.expires_at), true) })), seats,
-      made("p", `${say("bookings.seats", { n: hold.seats.length })} · ${say("booking.won", { n: grouped(hold.amount) })}`, "number sum"));
-    const ways = made("div", "", "way");
-    ways.append(linkTo(say("bookings.held_go"), address(`/sales/${hold.sale_id}/seats`, { showtime: hold.showtime_id })));
-    item.append(facts, ways);
-    return item;
-  }));
+  element("holds").replaceChildren(...holds.map(heldRow));
+  tickHolds();
   showNone();
+}
+
+/** What is held, when and where it plays, and how long it still is. @param {any} hold */
+function heldRow(hold) {
+  const item = made("li", "", "row booking");
+  item.dataset.hold = hold.hold_id;
+  const facts = made("div", "", "facts");
+  const seats = made("ul", "", "seats");
+  seats.append(...sortedSeats(hold.seats.map((/** @type {string} */ no) => ({ no }))).map((seat) => made("li", seatWords(seat.no))));
+  facts.append(made("p", say("bookings.held"), "badge pending_payment"));
+  // The names are missing while the catalogue is away: the seats are held all the same.
+  facts.append(heading(hold.performance_title ?? say("bookings.held")));
+  if (hold.starts_at) facts.append(made("p", showMoment(hold.starts_at), "quiet number"));
+  if (hold.venue_name) facts.append(madeOfData("p", hold.venue_name, "quiet"));
+  const time = made("p", `${say("bookings.held_left")} `, "time number");
+  const left = made("b", "", "left");
+  left.setAttribute("role", "timer");
+  time.append(left);
+  facts.append(seats, made("p", `${say("bookings.seats", { n: hold.seats.length })} · ${say("booking.won", { n: grouped(hold.amount) })}`, "number sum"),
+    time, made("p", say("bookings.held_until", { time: timeText(data.words, Date.parse(hold.expires_at), true) }), "quiet small number"));
+  const ways = made("div", "", "way");
+  ways.append(linkTo(say("bookings.held_go"), address(`/sales/${hold.sale_id}/seats`, { showtime: hold.showtime_id })));
+  item.append(facts, ways);
+  return item;
+}
+
+function tickHolds() {
+  for (const hold of holds) {
+    const row = document.querySelector(`[data-hold="${CSS.escape(hold.hold_id)}"]`);
+    const ms = Date.parse(hold.expires_at) - now();
+    const left = row?.querySelector(".left");
+    if (left) left.textContent = clockText(ms);
+    row?.querySelector(".time")?.classList.toggle("alarm", ms < 60000);
+  }
 }
 
 function endHolds() {
   const still = holds.filter((hold) => Date.parse(hold.expires_at) > now());
-  if (still.length === holds.length) return;
+  if (still.length === holds.length) return tickHolds();
   holds = still;
   drawHolds();
 }

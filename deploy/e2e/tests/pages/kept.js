@@ -7,7 +7,7 @@ import { main, others, pages } from "../../lib/stage.js";
 import { answer, booking, hall, inFuture, opened, seatAnswers, tickets } from "./storefront.js";
 
 const kind = main[0];
-const held = () => ({ hold_id: "hld-1", showtime_id: "st0", sale_id: "queued", seats: ["1F-A-1-3", "1F-A-1-4"], amount: 380000, expires_at: inFuture(240) });
+const held = () => ({ hold_id: "hld-1", showtime_id: "st0", sale_id: "queued", seats: ["1F-A-1-3", "1F-A-1-4"], amount: 380000, expires_at: inFuture(240), performance_title: "한여름 밤의 콘서트", venue_name: "KSPO DOME", starts_at: "2027-01-10T10:00:00Z" });
 /** @param {any[]} items @returns {import("./storefront.js").Answers} */
 const holding = (items) => ({
   ...seatAnswers, "GET /v1/me/holds": () => [200, { items }], "GET /v1/bookings": [200, { items: [], next_cursor: null }],
@@ -97,7 +97,9 @@ function holds() {
     });
     await page.goto(`${pages}/me/bookings`);
     await page.locator("#holds a[href^='/sales/queued/seats?showtime=st0']").waitFor();
-    assert.match(await page.locator("#holds").innerText(), /1열 3번[\s\S]*380,000/);
+    const row = await page.locator("#holds").innerText();
+    assert.match(row, /1열 3번[\s\S]*380,000/);
+    for (const fact of [/한여름 밤의 콘서트/, /2027\. 1\. 10\.[^\n]*19:00/, /KSPO DOME/, /남은 시간 3:\d\d/]) assert.match(row, fact, "what, where, when, how long still");
     assert.match(await page.locator("#bookings .order").innerText(), /ord-1234567/);
     await picture(page, "kept-bookings-phone-ko");
     await answer(page, { ...holding([]), "GET /v1/bookings": [200, { items: [{ ...booking, pay_before: inFuture(500) }], next_cursor: null }] });
