@@ -156,7 +156,7 @@ func (s *Service) wire() error {
 		},
 	}
 	api.Register(s.app, door)
-	return web.Register(s.app, web.Options{Source: storefront{shop}, Accounts: api.NewForms(door), Now: system.Now, PaymentScriptOrigin: cfg.paymentScript()})
+	return web.Register(s.app, web.Options{Source: storefront{shop, newLineStates(lines.Policy, system.Now)}, Accounts: api.NewForms(door), Now: system.Now, PaymentScriptOrigin: cfg.paymentScript()})
 }
 
 func holdKey(secret config.Secret) (booking.HoldKey, error) {

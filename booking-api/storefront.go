@@ -12,8 +12,11 @@ import (
 	"github.com/fairgate/fairgate/shared/errs"
 )
 
-// storefront is the catalogue as the pages ask for it.
-type storefront struct{ *cataloguepg.Store }
+// storefront is the catalogue as the pages ask for it, and the state of its lines.
+type storefront struct {
+	*cataloguepg.Store
+	*lineStates
+}
 
 const defaultCards = 24
 

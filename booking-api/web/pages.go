@@ -11,6 +11,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/queue"
 	"github.com/fairgate/fairgate/shared/text"
 )
 
@@ -92,11 +93,37 @@ func (s *site) performance(c *fiber.Ctx, _ string) (content, error) {
 			sales[showtime.SaleID] = &sale
 		}
 		if row.Sale = sales[showtime.SaleID]; row.Sale != nil {
-			row.State = row.Sale.State(s.Now())
+			row.State = s.stateOf(ctx, showtime, *row.Sale)
 		}
 		body.Rows = append(body.Rows, row)
 	}
 	return content{template: "performance", title: performance.Title, module: "performance.js", body: body}, nil
+}
+
+// stateOf says whether a fan may still come for a showtime. Nobody is sent to a line
+// that takes nobody, nor to seats that the API would refuse to hold.
+func (s *site) stateOf(ctx context.Context, showtime catalogue.Showtime, sale catalogue.Sale) string {
+	now := s.Now()
+	if !now.Before(showtime.StartsAt) {
+		return "closed"
+	}
+	state := sale.State(now)
+	if !sale.Queued || state == "closed" || state == "sold_out" {
+		return state
+	}
+	line, err := s.Source.LineState(ctx, sale.ID)
+	if err != nil { // the line's own page says how it stands
+		return state
+	}
+	switch line {
+	case queue.Closed, queue.Draining: // draining lets in who waits already, and takes no one new
+		return "closed"
+	case queue.SoldOut:
+		return "sold_out"
+	case queue.Draft:
+		return "none"
+	}
+	return state
 }
 
 // Way returns where a fan goes for this showtime: the line or the seats.
@@ -112,7 +139,6 @@ type seatsBody struct {
 	Performance catalogue.Performance
 	Showtimes   []catalogue.Showtime
 	Chosen      catalogue.Showtime
-	State       string
 }
 
 func (s *site) seats(c *fiber.Ctx, _ string) (content, error) {
@@ -129,7 +155,7 @@ func (s *site) seats(c *fiber.Ctx, _ string) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	body := seatsBody{Sale: sale, Performance: performance, State: sale.State(s.Now())}
+	body := seatsBody{Sale: sale, Performance: performance}
 	body.Showtimes = slices.DeleteFunc(all, func(t catalogue.Showtime) bool { return t.SaleID != sale.ID })
 	if len(body.Showtimes) == 0 {
 		return content{}, catalogue.ErrShowtimeNotFound
@@ -138,7 +164,7 @@ func (s *site) seats(c *fiber.Ctx, _ string) (content, error) {
 	return content{
 		template: "seats", title: performance.Title, module: "seats.js", texts: []string{"seats."}, body: body,
 		data: map[string]any{
-			"sale": sale.ID, "queued": sale.Queued, "showtime": body.Chosen.ID, "max_seats": sale.MaxSeatsPerAccount, "prices": body.Chosen.Prices,
+			"sale": sale.ID, "queued": sale.Queued, "state": s.stateOf(ctx, body.Chosen, sale), "showtime": body.Chosen.ID, "max_seats": sale.MaxSeatsPerAccount, "prices": body.Chosen.Prices,
 		},
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fairgate/fairgate/shared/account"
 	"github.com/fairgate/fairgate/shared/catalogue"
+	"github.com/fairgate/fairgate/shared/queue"
 )
 
 // Filter narrows the list of performances. Zero fields do not filter.
@@ -31,6 +32,9 @@ type Source interface {
 	// Showtimes of a performance in order of time.
 	Showtimes(ctx context.Context, performanceID string) ([]catalogue.Showtime, error)
 	Sale(ctx context.Context, id string) (catalogue.Sale, error)
+	// LineState is how the line of a queued sale stands for its fans, asked while a page
+	// waits: an error when nobody can say in that time.
+	LineState(ctx context.Context, saleID string) (queue.State, error)
 }
 
 // Accounts are who logs in, by the forms that a browser sends without JavaScript.

@@ -16,11 +16,15 @@ import (
 	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/money"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/queue"
 )
 
 var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-type fakeSource struct{ broken bool }
+type fakeSource struct {
+	broken bool
+	line   queue.State // of every line; empty: nobody can say
+}
 
 func (f fakeSource) Performances(_ context.Context, filter Filter) ([]catalogue.Performance, string, error) {
 	if f.broken {
@@ -68,6 +72,13 @@ func (fakeSource) Sale(_ context.Context, id string) (catalogue.Sale, error) {
 		return catalogue.Sale{}, catalogue.ErrSaleNotFound
 	}
 	return sale, nil
+}
+
+func (f fakeSource) LineState(context.Context, string) (queue.State, error) {
+	if f.line == "" {
+		return "", queue.ErrUnavailable
+	}
+	return f.line, nil
 }
 
 func newApp(t *testing.T, source Source) *fiber.App {
@@ -223,4 +234,48 @@ func TestOnlyCategoriesWithPerformancesAreOffered(t *testing.T) {
 			t.Errorf("%s offers %v, want %s", path, got, want)
 		}
 	}
+}
+
+// Only a line that takes fans is offered, whatever the catalogue says of its sale.
+func TestOnlyLinesThatTakeFansAreOffered(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[queue.State]struct {
+		offered bool
+		says    string
+	}{
+		"": {true, ""}, queue.Open: {true, ""}, queue.Paused: {true, ""}, queue.Lobby: {true, ""}, queue.Scheduled: {true, ""}, queue.Rebuilding: {true, ""},
+		queue.Closed: {false, "Sale over"}, queue.Draining: {false, "Sale over"}, queue.SoldOut: {false, "Sold out"}, queue.Draft: {false, "Not on sale yet"},
+	} {
+		_, body, _ := get(t, newApp(t, fakeSource{line: line}), "/performances/PF1", "en")
+		for _, way := range []string{`href="/q/queued?showtime=st1"`, `href="/q/later?showtime=st3"`} {
+			if strings.Contains(body, way) != want.offered {
+				t.Errorf("line %q: %s offered: %v, want %v", line, way, !want.offered, want.offered)
+			}
+		}
+		if !strings.Contains(body, want.says) || !strings.Contains(body, `href="/sales/plain/seats?showtime=st2"`) {
+			t.Errorf("line %q: the page does not say %q, or a sale without a line is not offered", line, want.says)
+		}
+	}
+}
+
+// A showtime that has begun is sold no more, though its sale goes on for later ones.
+func TestAShowtimeThatHasBegunIsNotOffered(t *testing.T) {
+	t.Parallel()
+	app := httpd.New(httpd.Options{Name: "test", Log: slog.New(slog.DiscardHandler), BodyLimit: 1 << 20})
+	begun := time.Date(2027, 1, 10, 10, 0, 0, 0, time.UTC)
+	if err := Register(app, Options{Source: longSale{}, Now: func() time.Time { return begun }}); err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := get(t, app, "/performances/PF1", "en")
+	if strings.Contains(body, "showtime=st1") || !strings.Contains(body, "showtime=st2") || !strings.Contains(body, "Sale over") {
+		t.Errorf("at the beginning of st1: %s", body)
+	}
+}
+
+type longSale struct{ fakeSource }
+
+func (l longSale) Sale(ctx context.Context, id string) (catalogue.Sale, error) {
+	sale, err := l.fakeSource.Sale(ctx, id)
+	sale.ClosesAt = now.AddDate(1, 0, 0)
+	return sale, err
 }

@@ -35,6 +35,8 @@ let unpaid = false;
 let sessionEnds = 0;
 // Without a session on a queued sale nothing can be held.
 let over = false;
+// Nobody new is taken any more: the way to the line leads nowhere.
+const shut = ["closed", "sold_out", "none"].includes(data.state);
 let offset = 0;
 let busy = false;
 // The same choice asked again is the same request.
@@ -253,6 +255,7 @@ function conflict(numbers) {
 function noPass(text) {
   over = data.queued;
   showBar();
+  if (shut) return notice(say("seats.closed"));
   notice(text, [linkTo(say("seats.to_line"), address(`/q/${data.sale}`, { showtime: data.showtime }))]);
 }
 

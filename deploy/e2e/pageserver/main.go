@@ -18,6 +18,7 @@ import (
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/money"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/queue"
 )
 
 func main() {
@@ -111,6 +112,8 @@ func (shop) Showtimes(_ context.Context, performanceID string) ([]catalogue.Show
 	}
 	return showtimes, nil
 }
+
+func (shop) LineState(context.Context, string) (queue.State, error) { return queue.Open, nil }
 
 func (shop) Sale(_ context.Context, id string) (catalogue.Sale, error) {
 	now := time.Now()
