@@ -136,6 +136,19 @@ func TestBestAvailable(t *testing.T) {
 	call(t, "POST", s.holds(), bearer(newFan(t).token), newKey(), body(map[string]any{"best_available": map[string]any{"count": 2, "grade": "no such"}})).is(422, 409)
 }
 
+func TestBestAvailableOfASoldOutHall(t *testing.T) {
+	t.Parallel()
+	s := plainSale(t, 4, nil)
+	held(t, s, newFan(t), s.seats, newKey()).is(201)
+	best, f, k := body(map[string]any{"best_available": map[string]any{"count": 2}}), newFan(t), newKey()
+	for range 2 { // the first may go by what was free a moment ago
+		refused := call(t, "POST", s.holds(), bearer(f.token), k, best).is(409)
+		if code := refused.object()["code"]; code != "seat_taken" {
+			t.Errorf("the hall is full: %s", refused.raw)
+		}
+	}
+}
+
 func TestPassEnforced(t *testing.T) {
 	t.Parallel()
 	s, foreign, f, other := queuedSale(t, 30, nil), queuedSale(t, 30, nil), newFan(t), newFan(t)

@@ -179,6 +179,27 @@ func TestBestAvailable(t *testing.T) {
 	}
 }
 
+// When nothing is free at all, no seats are asked for: the store is only asked whether
+// the request was answered before.
+func TestBestAvailableOfASoldOutGradeIsTaken(t *testing.T) {
+	t.Parallel()
+	for name, redisIsCut := range map[string]bool{"in Redis": false, "in Postgres": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := newSite(t)
+			site.exec(t, `INSERT INTO seat_claim (showtime_id, seat, kind, until)
+				SELECT $1, '1F-' || r || '-' || c, 'sold', 'infinity' FROM generate_series(1, 2) r, generate_series(1, 50) c`, tonight)
+			api := site.start(t)
+			site.proxy.setCut(redisIsCut)
+			request := ask("fan")
+			request.BestAvailable = &booking.BestAvailable{Count: 2, Grade: "VIP"}
+			if _, err := api.holds.Hold(context.Background(), request); !errors.Is(err, booking.ErrSeatTaken) || len(conflictsOf(err)) != 0 {
+				t.Errorf("got %v, conflicts %v", err, conflictsOf(err))
+			}
+		})
+	}
+}
+
 func TestHoldsGoOnWithoutRedis(t *testing.T) {
 	t.Parallel()
 	site := newSite(t)

@@ -35,7 +35,7 @@ end
 if session ~= '' and redis.call('HEXISTS', in_session, 'over') == 1 then return {5} end
 
 local conflicts = {}
-if count == 0 then return {2, conflicts} end
+if count == 0 then return {2, conflicts, {}} end
 local holders = redis.call('MGET', unpack(KEYS, 5))
 for i = 1, count do
   if holders[i] or taken:sub(i, i) == '1' then conflicts[#conflicts + 1] = ARGV[8 + i] end

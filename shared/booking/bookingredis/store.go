@@ -94,8 +94,25 @@ func (s *Store) Place(ctx context.Context, order booking.HoldOrder) (booking.Hol
 	return readPlaced(answer, hold.SaleID, hold.Seats)
 }
 
+// placedLength returns how many values place.lua answers with for a code; 0 for a code
+// that it does not have.
+func placedLength(code int64) int {
+	switch code {
+	case codePlaced, codeTaken:
+		return 3
+	case codeReplayed:
+		return 5
+	case codeLimit, codeReused, codeOver:
+		return 1
+	}
+	return 0
+}
+
 func readPlaced(answer []any, saleID string, seats []string) (booking.HoldPlaced, error) {
-	code, _ := answer[0].(int64)
+	code, err := readCode(answer, placedLength)
+	if err != nil {
+		return booking.HoldPlaced{}, fmt.Errorf("place: %w", err)
+	}
 	switch code {
 	case codeTaken:
 		return booking.HoldPlaced{}, booking.SeatsTaken(texts(answer[1]), texts(answer[2]))
@@ -118,6 +135,19 @@ func readPlaced(answer []any, saleID string, seats []string) (booking.HoldPlaced
 		placed.Session = readSession(saleID, session)
 	}
 	return placed, nil
+}
+
+// readCode returns the code that a script answered first. An answer with a code that has
+// no length, or with fewer values, is an error: nothing is read out of it.
+func readCode(answer []any, length func(code int64) int) (int64, error) {
+	if len(answer) == 0 {
+		return 0, errors.New("the script answered with nothing")
+	}
+	code, isNumber := answer[0].(int64)
+	if want := length(code); !isNumber || want == 0 || len(answer) < want {
+		return 0, fmt.Errorf("the script answered with code %v and %d values", answer[0], len(answer))
+	}
+	return code, nil
 }
 
 // sessionText is how a record has a session; its sale is known from the hold.

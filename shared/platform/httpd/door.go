@@ -25,26 +25,25 @@ var errEncoded = errs.New(errs.Malformed, "unsupported_media_type", "Send the bo
 // what no address of ours takes.
 func (m *manners) door(c *fiber.Ctx) error {
 	request := c.Request()
-	if err := checkHead(request); err != nil {
+	seen, err := checkLines(request.Header.RawHeaders())
+	if err == nil {
+		err = checkHead(request, seen)
+	}
+	switch {
+	case err != nil:
 		c.Context().SetConnectionClose() // where the request ends is not certain
 		return err
-	}
-	for _, coding := range request.Header.PeekAll(fiber.HeaderContentEncoding) {
-		if len(coding) > 0 && !strings.EqualFold(string(coding), "identity") {
-			return refuseBody(c, errEncoded)
-		}
+	case seen.encoded:
+		return refuseBody(c, errEncoded)
 	}
 	return nil
 }
 
-// checkHead reads the lines of a request's head as they came over the connection.
-// Errors: errUnreadable with the reason.
-func checkHead(request *fasthttp.Request) error {
+// checkHead refuses a request of which it is not certain where it ends, whom it is for,
+// or what it asks. Errors: errUnreadable with the reason.
+func checkHead(request *fasthttp.Request, seen headLines) error {
 	header := &request.Header
-	seen, err := checkLines(header.RawHeaders())
 	switch {
-	case err != nil:
-		return err
 	case seen.codings > 0 && seen.lengths > 0 || seen.codings > 1 || seen.lengths > 1:
 		return errUnreadable.WithMessage("The request says in two ways where its body ends.")
 	case seen.codings == 1 && !seen.chunked:
@@ -64,9 +63,11 @@ func checkHead(request *fasthttp.Request) error {
 type headLines struct {
 	lengths, codings, hosts int
 	chunked                 bool // the last Transfer-Encoding
+	encoded                 bool // a Content-Encoding that is not identity
 }
 
-// checkLines refuses lines that do not end in CRLF, that are continued (obs-fold), and
+// checkLines reads the lines of a request's head as they came over the connection. It
+// refuses lines that do not end in CRLF, that are continued (obs-fold), and
 // names with spaces; other characters the parser has refused.
 func checkLines(raw []byte) (seen headLines, err error) {
 	for len(raw) > 0 {
@@ -95,6 +96,9 @@ func (h *headLines) count(name, value []byte) {
 	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 		h.codings++
 		h.chunked = bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked"))
+	case bytes.EqualFold(name, []byte("Content-Encoding")):
+		coding := bytes.TrimSpace(value)
+		h.encoded = h.encoded || len(coding) > 0 && !bytes.EqualFold(coding, []byte("identity"))
 	case bytes.EqualFold(name, []byte("Host")):
 		h.hosts++
 	}

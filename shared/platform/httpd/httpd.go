@@ -105,7 +105,7 @@ func (m *manners) refuseUnread(app *fiber.App) {
 		m.unread.Inc()
 		m.Log.DebugContext(c.UserContext(), "a request cannot be read", "error", err)
 		_ = WriteError(c, m.Log, err)
-		m.finish(c, mayBeBrowser || navigates(c))
+		m.finish(c, mayBeBrowser)
 	}
 	app.Server().ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { refuse(ctx, readFailure(err), mayNavigate(err)) }
 	handle := app.Server().Handler

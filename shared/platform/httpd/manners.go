@@ -22,6 +22,8 @@ import (
 // little more than this, and each handler of a chain would look for the next anew.
 type manners struct {
 	Options
+	requestID []byte // the name of its header
+	guards    []headerLine
 	callers   *callers
 	durations *durations
 	unread    prometheus.Counter
@@ -43,8 +45,11 @@ func (m *manners) introduce(c *fiber.Ctx) {
 	} else {
 		id = ident.NewRequest(c.Context().Time())
 	}
-	c.Set(HeaderRequestID, id)
-	m.guard(c)
+	answer := &c.Response().Header
+	answer.SetCanonical(m.requestID, []byte(id))
+	for _, line := range m.guards {
+		answer.SetCanonical(line.name, line.value)
+	}
 	c.SetUserContext(logging.WithRequestID(c.UserContext(), id))
 	if len(m.callers.proxies) > 0 {
 		c.Locals(callersKey{}, m.callers)
@@ -66,7 +71,7 @@ func (m *manners) answer(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	m.finish(c, navigates(c))
+	m.finish(c, false)
 	status := c.Response().StatusCode()
 	took := time.Since(c.Context().Time())
 	m.durations.of(c, status).Observe(took.Seconds())
@@ -190,5 +195,8 @@ func newManners(o Options) *manners {
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(unread)
 	}
-	return &manners{Options: o, callers: newCallers(o), durations: newDurations(o.Name, o.Metrics), unread: unread}
+	return &manners{
+		Options: o, requestID: []byte(HeaderRequestID), guards: guards(o.HSTS),
+		callers: newCallers(o), durations: newDurations(o.Name, o.Metrics), unread: unread,
+	}
 }

@@ -23,23 +23,31 @@ const (
 // ErrorPage writes a refusal as a page of ours into c: the whole answer but its status.
 type ErrorPage func(c *fiber.Ctx, status int, code string) error
 
-// guard sets what every answer tells a browser, errors too.
-func (m *manners) guard(c *fiber.Ctx) {
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
-	if m.HSTS {
-		c.Set(fiber.HeaderStrictTransportSecurity, strictTransport)
+// headerLine is a line that answers have, its name as it is sent: setting it costs no
+// look at how the name is spelt.
+type headerLine struct{ name, value []byte }
+
+// guards returns what every answer tells a browser, errors too.
+func guards(hsts bool) []headerLine {
+	line := func(name, value string) headerLine { return headerLine{[]byte(name), []byte(value)} }
+	lines := []headerLine{
+		line(fiber.HeaderXContentTypeOptions, "nosniff"),
+		line(fiber.HeaderReferrerPolicy, "same-origin"),
 	}
+	if hsts {
+		lines = append(lines, line(fiber.HeaderStrictTransportSecurity, strictTransport))
+	}
+	return lines
 }
 
 // finish makes a problem a page for a browser that goes to an address, and adds what
-// pages tell it beside.
+// pages tell it beside. browser is true when it is one whatever its Accept says.
 func (m *manners) finish(c *fiber.Ctx, browser bool) {
 	answer := c.Response()
 	if m.ErrorPage != nil && answer.StatusCode() >= fiber.StatusBadRequest && !answer.IsBodyStream() &&
 		string(answer.Header.ContentType()) == ContentTypeProblem {
 		c.Append(fiber.HeaderVary, fiber.HeaderAccept)
-		if browser {
+		if browser || navigates(c) {
 			m.sendPage(c)
 		}
 	}

@@ -3,6 +3,7 @@ package queueredis
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -114,6 +115,9 @@ func (s *Store) runKeys(ctx context.Context, script *redis.Script, keys []string
 	raw, err := script.Run(ctx, s.client, keys, s.arguments(epoch, args)...).Slice()
 	if err != nil {
 		return nil, queue.ErrUnavailable.Because(err)
+	}
+	if len(raw) == 0 { // not the code 0, which is success
+		return nil, errors.New("queueredis: a script returned nothing")
 	}
 	r := reply(raw)
 	return r, codeError(r.integer(0))
