@@ -181,11 +181,15 @@ func (c Config) paymentScript() string {
 	return ""
 }
 
-// spent tells the gate of sessions that have bought already.
+// spent tells the gate of sessions that have bought already, and whose they are.
 type spent struct{ books *bookingpg.Store }
 
 func (s spent) SessionSpent(ctx context.Context, ref queue.SessionRef) (bool, error) {
-	return s.books.IsSpent(ctx, event.Session{SaleID: ref.SaleID, Epoch: ref.Epoch, N: ref.N})
+	return s.books.IsSpent(ctx, event.Session(ref))
+}
+
+func (s spent) BindSession(ctx context.Context, ref queue.SessionRef, accountID string) (bool, error) {
+	return s.books.BindSession(ctx, event.Session(ref), accountID)
 }
 
 // development returns what load runs may do; nothing in production.

@@ -301,7 +301,12 @@ func (w *world) session(saleID string, f fan) queue.Session {
 
 func (w *world) pass(s *jwks.Signer, session queue.Session, subject string) string {
 	w.t.Helper()
-	token, err := queue.NewPassMinter(s, clock.System{}).Mint(session, subject, queue.ByAccount)
+	return w.passBy(s, session, subject, queue.ByAccount)
+}
+
+func (w *world) passBy(s *jwks.Signer, session queue.Session, subject string, identity queue.Identity) string {
+	w.t.Helper()
+	token, err := queue.NewPassMinter(s, clock.System{}).Mint(session, subject, identity)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ func (s *Service) prunes() []schedule.Prune {
 	for _, p := range []postgres.Prune{
 		bookingpg.PruneWebhooks(keep.Webhooks),
 		bookingpg.PruneEndedSessions(endedSessionsKept),
+		bookingpg.PruneSessionAccounts(endedSessionsKept),
 		notifypg.PruneDeliveries(keep.Deliveries),
 		notifypg.PruneNotifications(keep.Notifications),
 		outbox.PruneUnroutable(keep.Unroutable),

@@ -22,6 +22,8 @@ func TestPruningDeletesOnlyWhatIsOld(t *testing.T) {
 			SELECT 't-' || i, '', '', '', '', '', now() - i * interval '1 day' FROM generate_series(1, 8) i`,
 		`INSERT INTO spent_session (sale_id, epoch, n, booking_id, spent_at)
 			SELECT 's', 1, i, '', now() - i * interval '1 day' FROM generate_series(1, 8) i`,
+		`INSERT INTO session_account (sale_id, epoch, n, account_id, bound_at)
+			SELECT 's', 1, i, 'a', now() - i * interval '1 day' FROM generate_series(1, 8) i`,
 		`INSERT INTO delivery (channel, template, entity, recipient, state, created_at)
 			SELECT 'mail', 't', 'b-' || i, 'r', 'sent', now() - i * interval '1 day' FROM generate_series(1, 8) i`,
 		`INSERT INTO notification (account_id, kind, entity, title, body, link, created_at)
@@ -43,7 +45,7 @@ func TestPruningDeletesOnlyWhatIsOld(t *testing.T) {
 	}
 	const age = 3*24*time.Hour + time.Hour
 	for _, p := range []postgres.Prune{
-		bookingpg.PruneWebhooks(age), bookingpg.PruneEndedSessions(age), notifypg.PruneDeliveries(age), notifypg.PruneNotifications(age),
+		bookingpg.PruneWebhooks(age), bookingpg.PruneEndedSessions(age), bookingpg.PruneSessionAccounts(age), notifypg.PruneDeliveries(age), notifypg.PruneNotifications(age),
 		outbox.PruneUnroutable(age), postgres.NewJobRuns(pool).PruneAfter(age),
 	} {
 		for _, want := range []int{2, 2, old - 4, 0} {

@@ -23,7 +23,7 @@ type BookCommand struct {
 }
 
 // Book claims the seats of a hold and stores what is to be paid. Fails with
-// ErrHoldNotFound, ErrHoldExpired, ErrPassRequired, ErrHoldUsed, ErrSeatTaken (conflicts), ErrSeatLimit.
+// ErrHoldNotFound, ErrHoldExpired, ErrPassRequired, ErrSessionTaken, ErrHoldUsed, ErrSeatTaken (conflicts), ErrSeatLimit.
 func (s *Service) Book(ctx context.Context, command BookCommand) (Booking, error) {
 	draft, err := s.draft(ctx, command)
 	if err != nil {

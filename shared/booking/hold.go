@@ -21,6 +21,9 @@ var (
 	ErrSessionOver = ErrHoldExpired.WithMessage("The booking session is over.")
 	// ErrPassRequired: the sale is queued, and nobody has shown a session of its line.
 	ErrPassRequired = errs.New(errs.Forbidden, "pass_required", "This sale has a line: an entry pass is required.")
+	// ErrSessionTaken: the session of the pass is another account's, which the line's store
+	// did not know, or knows no longer.
+	ErrSessionTaken = errs.New(errs.Forbidden, "pass_invalid", "The pass belongs to another account.")
 	ErrSaleNotOpen  = errs.New(errs.Conflict, "sale_not_open", "The sale is not open yet.")
 	ErrSaleClosed   = errs.New(errs.Conflict, "sale_closed", "The sale is over.")
 	ErrKeyReused    = errs.New(errs.Invalid, "idempotency_key_reused", "The Idempotency-Key was used for another request.")

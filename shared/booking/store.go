@@ -47,8 +47,8 @@ type Draft struct {
 
 // Bookings stores bookings and the claims of their seats.
 type Bookings interface {
-	// Create claims all seats, or fails with ErrSeatTaken (conflicts), ErrSeatLimit or
-	// ErrHoldUsed.
+	// Create claims all seats, or fails with ErrSeatTaken (conflicts), ErrSeatLimit,
+	// ErrHoldUsed, or ErrSessionTaken where another account has booked in the session.
 	Create(ctx context.Context, draft Draft) (Booking, error)
 	// ByID, ByOrder and ByPayment fail with ErrBookingNotFound.
 	ByID(ctx context.Context, id string) (Booking, error)
@@ -158,7 +158,11 @@ type Refunds interface {
 	RefundAgain(ctx context.Context, order RefundOrder) error
 }
 
-// SpentSessions remembers the booking sessions that a confirmed booking has used up.
+// SpentSessions remembers the booking sessions that a confirmed booking has used up, and
+// whose sessions are.
 type SpentSessions interface {
 	IsSpent(ctx context.Context, session event.Session) (bool, error)
+	// BindSession makes a session the account's own, unless it is another's, and reports
+	// whether it is the account's.
+	BindSession(ctx context.Context, session event.Session, accountID string) (bool, error)
 }

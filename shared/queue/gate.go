@@ -17,10 +17,14 @@ type Sessions interface {
 	SessionActive(ctx context.Context, ref SessionRef, bindTo string) (endsAt time.Time, ok bool, err error)
 }
 
-// SpentSessions knows which sessions have ended in a confirmed booking, without
-// the line's store; it is asked only while that store cannot be.
+// SpentSessions knows which sessions have ended, and whose they are, without the line's
+// store; it is asked only while that store cannot be.
 type SpentSessions interface {
+	// SessionSpent reports whether a booking used the session up, or it was ended.
 	SessionSpent(ctx context.Context, ref SessionRef) (bool, error)
+	// BindSession binds a session to the account that first asks, and reports whether it
+	// is accountID's: of several who ask at the same time, one's.
+	BindSession(ctx context.Context, ref SessionRef, accountID string) (bool, error)
 }
 
 // Gate decides who may book on a queued sale.
@@ -40,7 +44,8 @@ func NewGate(keys KeySource, sessions Sessions, spent SpentSessions, clock clock
 // Check returns the session of a pass that lets accountID book on saleID now.
 // Errors: ErrPassRequired, ErrPassInvalid (not a pass, another sale or account,
 // expired, its session finished or revoked), or a dependency's. While the line's
-// store cannot be asked, a pass that is unexpired and unspent is enough.
+// store cannot be asked, a pass that is unexpired and unspent is enough, for the one
+// account that it is bound to.
 func (g *Gate) Check(ctx context.Context, token, saleID, accountID string) (Session, error) {
 	pass, err := g.verify(ctx, token)
 	if err == nil {
@@ -57,7 +62,7 @@ func (g *Gate) Check(ctx context.Context, token, saleID, accountID string) (Sess
 	}
 	endsAt, ok, err := g.sessions.SessionActive(ctx, pass.Ref(), bindTo)
 	if errors.Is(err, ErrUnavailable) {
-		return g.checkSpent(ctx, pass.Session)
+		return g.checkSpent(ctx, pass.Session, bindTo)
 	}
 	if err != nil {
 		return Session{}, err
@@ -82,13 +87,25 @@ func (g *Gate) verify(ctx context.Context, token string) (signedPass, error) {
 	return pass, err
 }
 
-func (g *Gate) checkSpent(ctx context.Context, session Session) (Session, error) {
+// checkSpent is for while the line's store cannot be asked; what it asks instead lets
+// nobody through when it fails.
+func (g *Gate) checkSpent(ctx context.Context, session Session, bindTo string) (Session, error) {
 	spent, err := g.spent.SessionSpent(ctx, session.Ref())
 	if err != nil {
 		return Session{}, err
 	}
 	if spent {
 		return Session{}, ErrPassInvalid.WithMessage("This pass has been used.")
+	}
+	if bindTo == "" { // the pass itself names its account
+		return session, nil
+	}
+	bound, err := g.spent.BindSession(ctx, session.Ref(), bindTo)
+	if err != nil {
+		return Session{}, err
+	}
+	if !bound {
+		return Session{}, ErrPassInvalid.WithMessage("The pass belongs to another account.")
 	}
 	return session, nil
 }

@@ -56,6 +56,9 @@ type sessions struct {
 	bound  map[queue.SessionRef]string
 	down   error
 	spent  bool
+
+	stored  map[queue.SessionRef]string // bound while down
+	unbound error                       // why nothing can be
 }
 
 func (s *sessions) SessionActive(_ context.Context, ref queue.SessionRef, bindTo string) (time.Time, bool, error) {
@@ -74,6 +77,17 @@ func (s *sessions) SessionActive(_ context.Context, ref queue.SessionRef, bindTo
 
 func (s *sessions) SessionSpent(context.Context, queue.SessionRef) (bool, error) { return s.spent, nil }
 
+// BindSession is a store of its own: what the line's store had bound is not known here.
+func (s *sessions) BindSession(_ context.Context, ref queue.SessionRef, accountID string) (bool, error) {
+	if s.unbound != nil {
+		return false, s.unbound
+	}
+	if s.stored[ref] == "" {
+		s.stored[ref] = accountID
+	}
+	return s.stored[ref] == accountID, nil
+}
+
 // door is a gate with everything it depends on.
 type door struct {
 	keys     *keyring
@@ -90,6 +104,7 @@ func newDoor(t *testing.T) *door {
 	d.sessions = &sessions{
 		active: map[queue.SessionRef]time.Time{d.session.Ref(): d.session.EndsAt.Add(time.Minute)},
 		bound:  map[queue.SessionRef]string{},
+		stored: map[queue.SessionRef]string{},
 	}
 	d.gate = queue.NewGate(d.keys, d.sessions, d.sessions, d.clock)
 	return d
@@ -277,6 +292,31 @@ func TestGateWhileTheStoreIsDown(t *testing.T) {
 	session, err := d.gate.Check(context.Background(), d.pass(t, d.session, queue.ByAccount), "s1", "acc-1")
 	if err != nil || session != d.session {
 		t.Errorf("an unexpired, unspent pass: %+v, %v", session, err)
+	}
+}
+
+// One pass of a line by browser serves one account, also while Redis cannot say whose.
+func TestGateBindsAPassWhileTheStoreIsDown(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	d.sessions.down = queue.ErrUnavailable.Because(errors.New("no redis"))
+	token := d.pass(t, d.session, queue.ByBrowser)
+	check := func(account string) error {
+		_, err := d.gate.Check(context.Background(), token, "s1", account)
+		return err
+	}
+	d.sessions.unbound = errs.ErrUpstream
+	if err := check("acc-1"); errs.KindOf(err) != errs.Unavailable {
+		t.Errorf("nobody can say whose the pass is: %v, want an error of kind unavailable", err)
+	}
+	d.sessions.unbound = nil
+	for range 2 {
+		if err := check("acc-1"); err != nil {
+			t.Errorf("the first account: %v", err)
+		}
+		if err := check("acc-2"); !errors.Is(err, queue.ErrPassInvalid) {
+			t.Errorf("the second account: %v, want pass_invalid", err)
+		}
 	}
 }
 

@@ -59,6 +59,27 @@ const claimSeats = `
 	   OR (seat_claim.hold_id = excluded.hold_id AND seat_claim.booking_id IS NULL)
 	RETURNING seat`
 
+// ownSession makes a session of a line the account's own, which is nothing new when it
+// is that already; no row comes back when it is another's.
+const ownSession = `
+	INSERT INTO session_account (sale_id, epoch, n, account_id) VALUES ($1, $2, $3, $4)
+	ON CONFLICT (sale_id, epoch, n) DO UPDATE SET account_id = excluded.account_id
+	WHERE session_account.account_id = excluded.account_id
+	RETURNING account_id`
+
+// queueSession binds the booking's session, if it has one, to its account; *bound is false
+// when it is another's. It comes before the seats: who waits here holds none of them.
+func queueSession(tx *work, b booking.Booking, bound *bool) {
+	if *bound = b.Session == nil; *bound {
+		return
+	}
+	tx.Queue(ownSession, b.Session.SaleID, int64(b.Session.Epoch), int64(b.Session.N), b.AccountID).Query(func(rows pgx.Rows) error {
+		accounts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		*bound = len(accounts) == 1
+		return err
+	})
+}
+
 // take stores the booking itself with the claims of its seats, and fills in its times.
 func take(ctx context.Context, tx *work, draft booking.Draft, b *booking.Booking) error {
 	var epoch, n *int64
@@ -69,9 +90,10 @@ func take(ctx context.Context, tx *work, draft booking.Draft, b *booking.Booking
 	payTime, lifeTime := draft.PayTime.Seconds(), (draft.PayTime + draft.Margin).Seconds()
 	numbers := b.SeatNumbers()
 	var live int
-	var used bool
+	var used, bound bool
 	var got []string
 	tx.Queue(lockAccount, b.AccountID, b.SaleID)
+	queueSession(tx, *b, &bound)
 	tx.Queue(countSeats, b.AccountID, b.SaleID).QueryRow(func(row pgx.Row) error { return row.Scan(&live) })
 	tx.Queue(insertDraft, b.ID, b.OrderID, draft.HoldNonce, b.AccountID, b.Contact.Email, b.Contact.Name, b.Contact.Locale,
 		b.SaleID, b.PerformanceID, b.PerformanceTitle, b.VenueName, b.ShowtimeID, b.StartsAt, len(b.Seats), draft.SeatLimit,
@@ -91,6 +113,8 @@ func take(ctx context.Context, tx *work, draft booking.Draft, b *booking.Booking
 	switch err := tx.Flush(ctx); {
 	case err != nil:
 		return err
+	case !bound:
+		return booking.ErrSessionTaken
 	case used:
 		return holdUsed(ctx, tx, draft.HoldNonce)
 	case live+len(b.Seats) > draft.SeatLimit:

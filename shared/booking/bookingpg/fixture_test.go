@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"sync"
 	"testing"
 	"time"
@@ -184,10 +185,15 @@ func (h *house) holdAt(account, showtimeID string, seats ...string) string {
 	})
 }
 
+// sessionOf returns the account's session in the line.
+func sessionOf(account string) *event.Session {
+	return &event.Session{SaleID: "sale-1", Epoch: 1, N: uint64(crc32.ChecksumIEEE([]byte(account)))}
+}
+
 func command(account, holdID string) booking.BookCommand {
 	return booking.BookCommand{
 		AccountID: account, HoldID: holdID, Contact: booking.Contact{Email: account + "@fairgate.test", Name: "Kim", Locale: "ko"},
-		Session: &event.Session{SaleID: "sale-1", Epoch: 1, N: 7}, RequestID: "req-1",
+		Session: sessionOf(account), RequestID: "req-1",
 	}
 }
 

@@ -23,3 +23,12 @@ func PruneEndedSessions(age time.Duration) postgres.Prune {
 			SELECT ctid FROM spent_session WHERE booking_id = '' AND spent_at < now() - $1::interval LIMIT $2 FOR UPDATE SKIP LOCKED))`
 	return postgres.Prune{Table: "spent_session", SQL: q, After: age}
 }
+
+// PruneSessionAccounts forgets whose sessions were: longer than age ago, their passes are
+// long over. Bookings still say in which session they were made.
+func PruneSessionAccounts(age time.Duration) postgres.Prune {
+	const q = `
+		DELETE FROM session_account WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM session_account WHERE bound_at < now() - $1::interval LIMIT $2 FOR UPDATE SKIP LOCKED))`
+	return postgres.Prune{Table: "session_account", SQL: q, After: age}
+}

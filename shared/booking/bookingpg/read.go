@@ -135,3 +135,13 @@ func (s *Store) IsSpent(ctx context.Context, session event.Session) (bool, error
 	err := s.db(ctx).QueryRow(ctx, q, session.SaleID, int64(session.Epoch), int64(session.N)).Scan(&spent)
 	return spent, err
 }
+
+// BindSession implements booking.SpentSessions.
+func (s *Store) BindSession(ctx context.Context, session event.Session, accountID string) (bool, error) {
+	var owner string
+	err := s.db(ctx).QueryRow(ctx, ownSession, session.SaleID, int64(session.Epoch), int64(session.N), accountID).Scan(&owner)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
