@@ -196,3 +196,87 @@ func TestTheKeysOfPassesHaveAnETag(t *testing.T) {
 		t.Errorf("%d %s", again.StatusCode, again.text)
 	}
 }
+
+// Another program on the host, or a site of the parent domain, may have set a cookie with
+// the name of a place: browsers send both.
+func TestAPlaceIsFoundAmongOtherCookiesOfItsName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.line(sale, nil)
+	w.line("browsers", func(p *queue.Policy) { p.State, p.Identity = queue.Paused, queue.ByBrowser })
+	g := w.gateway()
+	const name = "place_" + sale
+	place, _ := g.join(w, "acc-1")
+	ways := func(name, place string) map[string]string {
+		return map[string]string{
+			"first": fmt.Sprintf("%[1]s=%[2]s; %[1]s=foreign", name, place),
+			"last":  fmt.Sprintf("%[1]s=foreign; %[1]s=x; %[1]s=%[2]s", name, place),
+		}
+	}
+	for way, cookies := range ways(name, place) {
+		for _, c := range []struct {
+			method, path string
+			header       []string
+		}{
+			{"GET", placePath, nil},
+			{"GET", placePath, []string{"Authorization", w.bearer("acc-1", "fan")}},
+			{"POST", placePath + "/presence", []string{"Origin", g.base}},
+		} {
+			a := g.call(c.method, c.path, "", append(c.header, "Cookie", cookies)...)
+			if a.StatusCode >= 300 || a.cookie(name) != nil {
+				t.Errorf("%s %s, ours is the %s: %d %s, %v", c.method, c.path, way, a.StatusCode, a.text, a.Cookies())
+			}
+		}
+		eventually(t, "the fan enters", func() bool {
+			return g.call("POST", placePath+"/entry", "", "Cookie", cookies, "Origin", g.base).StatusCode == http.StatusOK
+		})
+		g.stream(placePath+"/events", "Cookie", cookies)
+		if page := g.call("GET", "/q/"+sale+"?plain=1", "", "Cookie", cookies); !strings.Contains(page.text, "/q/"+sale+"/enter") {
+			t.Errorf("the page without scripts, ours is the %s, does not know the place", way)
+		}
+	}
+	made := g.call("POST", "/v1/queues/browsers/places", "")
+	for way, cookies := range ways("place_browsers", made.json["place_token"].(string)) {
+		if again := g.call("POST", "/v1/queues/browsers/places", "", "Cookie", cookies, "Origin", g.base); again.StatusCode != http.StatusOK || again.json["id"] != made.json["id"] {
+			t.Errorf("a browser joins again, ours is the %s: %d %s", way, again.StatusCode, again.text)
+		}
+	}
+	if a := g.call("GET", placePath, "", "Cookie", name+"=x; "+name+"=y"); a.code() != "place_invalid" || a.cookie(name) == nil {
+		t.Errorf("only others': %d %s", a.StatusCode, a.text)
+	}
+	left := g.call("DELETE", placePath, "", "Cookie", ways(name, place)["last"], "Origin", g.base)
+	if left.StatusCode != http.StatusNoContent || left.cookie(name) == nil {
+		t.Errorf("leaving: %d %s", left.StatusCode, left.text)
+	}
+	eventually(t, "the cookie of a place that was left is about to end, and is ours", func() bool {
+		cookie := g.call("GET", placePath, "", "Cookie", ways(name, place)["last"]).cookie(name)
+		return cookie != nil && cookie.Value == place
+	})
+}
+
+// Another site's page would put its visitors into a place of its choice, at the end of the
+// line, in stead of their own.
+func TestAnotherSitesPageTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.line(sale, func(p *queue.Policy) { p.State, p.Identity = queue.Paused, queue.ByBrowser })
+	g := w.gateway()
+	place := g.call("POST", linePath+"/places", "").json["place_token"].(string)
+	for _, elsewhere := range [][]string{
+		{"Origin", "https://evil.test"}, {"Origin", "null"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
+	} {
+		for path, method := range map[string]string{"/places": "POST", "/places/me/entry": "POST", "/places/me/presence": "POST", "/places/me": "DELETE"} {
+			for _, token := range []string{"", place} {
+				a := g.call(method, linePath+path, "", append([]string{"Place-Token", token}, elsewhere...)...)
+				if a.StatusCode != http.StatusForbidden || a.code() != "forbidden" || len(a.Cookies()) > 0 {
+					t.Errorf("%s %s of %v: %d %s, cookies %v", method, path, elsewhere, a.StatusCode, a.text, a.Cookies())
+				}
+			}
+		}
+	}
+	for _, here := range [][]string{{"Origin", g.base}, {"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "none"}, {}} {
+		if a := g.call("POST", linePath+"/places", "", here...); a.StatusCode != http.StatusCreated {
+			t.Errorf("%v: %d %s", here, a.StatusCode, a.text)
+		}
+	}
+}

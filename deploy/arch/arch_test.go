@@ -138,6 +138,10 @@ func TestTheCheckerCatchesBadHabits(t *testing.T) {
 		{"a body unpacked behind huma", "booking-api/a.go", "package x\nfunc f(ctx huma.Context) { _ = humafiber.Unwrap(ctx).Body() }\n", "unpacks the body"},
 		{"a form unpacked", "booking-api/a.go", "package x\nfunc f(c *fiber.Ctx) { _ = c.FormValue(`a`) }\n", "unpacks the body"},
 		{"unpacked by name", "booking-api/a.go", "package x\nfunc f(r *fasthttp.Request) { r.BodyUncompressed() }\n", "unpacks the body"},
+		{"one cookie", "queue-gateway/a.go", "package x\nfunc f(c *fiber.Ctx) { _ = c.Cookies(`place`) }\n", "reads one cookie"},
+		{"one cookie behind huma", "booking-api/a.go", "package x\nfunc f(ctx huma.Context) { _ = humafiber.Unwrap(ctx).Cookies(`a`) }\n", "reads one cookie"},
+		{"one cookie of the head", "booking-api/a.go", "package x\nfunc f(c *fiber.Ctx) { _ = c.Request().Header.Cookie(`a`) }\n", "several of a name"},
+		{"one cookie by its tag", "booking-api/a.go", "package x\ntype in struct { T string `cookie:\"refresh_token\"` }\n", "the tag cookie reads one"},
 		{"too long", "worker/a.go", "package x\n" + strings.Repeat("\n", maxLines), "must fit in mind"},
 	}
 	for _, c := range cases {

@@ -22,6 +22,7 @@ func checkHabits(sources []source) []string {
 		violations = append(violations, checkGoroutines(s)...)
 		violations = append(violations, checkTypedNils(s)...)
 		violations = append(violations, checkBodies(s)...)
+		violations = append(violations, checkCookies(s)...)
 		if s.file.Name.Name != "main" {
 			violations = append(violations, checkExits(s)...)
 		}

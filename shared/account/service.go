@@ -34,18 +34,18 @@ type Store interface {
 	// signs up with it again, and event.TypeAccountDeleted tells the other nouns.
 	Erase(ctx context.Context, id string, mark EmailMark) error
 
-	// StartLogin begins a family with its first refresh token; ErrInvalidCredentials
-	// once the account is deleted.
-	StartLogin(ctx context.Context, accountID string, token Digest, lifetime time.Duration) error
+	// StartLogin begins a family with its first refresh token and revokes those of the
+	// tokens that it replaces; ErrInvalidCredentials once the account is deleted.
+	StartLogin(ctx context.Context, accountID string, token Digest, lifetime time.Duration, replaced ...Digest) error
 	// Rotate spends old, adds next to its family and returns the account. A token
 	// that is spent already revokes the family, except within seconds of being spent
 	// and before any successor of it was used. ErrRefreshInvalid.
 	Rotate(ctx context.Context, old, next Digest, lifetime time.Duration) (Account, error)
-	// EndLogin revokes the family of token; nothing happens when it is unknown.
-	EndLogin(ctx context.Context, token Digest) error
-	// AccountOf returns the account of the log-in that token, spent or not, belongs
-	// to; ErrRefreshInvalid once the log-in is over.
-	AccountOf(ctx context.Context, token Digest) (string, error)
+	// EndLogins revokes the families of the tokens; nothing happens for one that is unknown.
+	EndLogins(ctx context.Context, tokens ...Digest) error
+	// IsLoggedIn reports whether one of the tokens, spent or not, belongs to a log-in of
+	// the account that is not over.
+	IsLoggedIn(ctx context.Context, accountID string, tokens ...Digest) (bool, error)
 }
 
 // EmailMark is the HMAC-SHA-256 of an e-mail: all that is kept of it once its account is
@@ -149,13 +149,15 @@ func (s *Service) SignUp(ctx context.Context, n NewAccount, address string) (Acc
 	return account, s.store.Create(ctx, account, hash, Email{Forms: text.EmailForms(account.Email), Mark: s.mark(account.Email)})
 }
 
-// mark returns what is kept of an e-mail, however the account has it.
-func (s *Service) mark(email string) (m EmailMark) {
+func (s *Service) mark(email string) EmailMark { return MarkOf(s.settings.EmailKey, email) }
+
+// MarkOf returns what is kept of an e-mail under a key, however the account has it.
+func MarkOf(key []byte, email string) (m EmailMark) {
 	normal, err := text.Email(email)
 	if err != nil { // stored before addresses were normalised
 		normal = email
 	}
-	mac := hmac.New(sha256.New, s.settings.EmailKey)
+	mac := hmac.New(sha256.New, key)
 	_, _ = mac.Write([]byte("fairgate erased e-mail\x00" + normal)) // never fails (hash.Hash)
 	return EmailMark(mac.Sum(m[:0]))
 }
@@ -204,12 +206,13 @@ func (s *Service) take(ctx context.Context, name, who string, limit int) error {
 
 // From is where a log-in comes from.
 type From struct {
-	Network string // an IPv4 address, or the /64 of an IPv6 address
-	Refresh string // the browser's refresh token, if it has one
+	Network string   // an IPv4 address, or the /64 of an IPv6 address
+	Refresh []string // what the browser shows as its refresh token
 }
 
 // LogIn checks a password and starts a log-in; it returns the account and its
-// first refresh token. Errors: ErrInvalidCredentials, the same and as slow
+// first refresh token. A log-in that the browser had before, whoever's, ends: its cookie
+// is overwritten, and nobody could end it any more. Errors: ErrInvalidCredentials, the same and as slow
 // whether the e-mail is known or not; errs.ErrRateLimited after too many
 // failures for one e-mail, or from the caller's network for any.
 func (s *Service) LogIn(ctx context.Context, email, password string, from From) (Account, string, error) {
@@ -227,17 +230,17 @@ func (s *Service) LogIn(ctx context.Context, email, password string, from From) 
 		return Account{}, "", err
 	}
 	token, digest := newRefreshToken()
-	return account, token, s.store.StartLogin(ctx, account.ID, digest, s.settings.RefreshLifetime)
+	return account, token, s.store.StartLogin(ctx, account.ID, digest, s.settings.RefreshLifetime, digestsOf(from.Refresh)...)
 }
 
-// knows reports whether the browser that shows token is logged in to the account: what
-// strangers do to the account's limit then does not concern it.
-func (s *Service) knows(ctx context.Context, token, accountID string) bool {
-	if token == "" || accountID == "" {
+// knows reports whether the browser that shows the tokens is logged in to the account:
+// what strangers do to the account's limit then does not concern it.
+func (s *Service) knows(ctx context.Context, tokens []string, accountID string) bool {
+	if len(tokens) == 0 || accountID == "" {
 		return false
 	}
-	owner, err := s.store.AccountOf(ctx, digestOf(token))
-	return err == nil && owner == accountID
+	known, err := s.store.IsLoggedIn(ctx, accountID, digestsOf(tokens)...)
+	return err == nil && known
 }
 
 // guess is one try at a password.
@@ -299,16 +302,27 @@ func (s *Service) matches(hash, password string) bool {
 	return false
 }
 
-// Refresh exchanges a refresh token for the next one. Errors: ErrRefreshInvalid.
-func (s *Service) Refresh(ctx context.Context, token string) (Account, string, error) {
+// Refresh exchanges the first good one of the tokens that a browser shows for the next
+// one. Errors: ErrRefreshInvalid when there is none. Each token costs a look-up: it is for
+// the caller to bound them.
+func (s *Service) Refresh(ctx context.Context, tokens ...string) (Account, string, error) {
+	account, err := Account{}, error(ErrRefreshInvalid)
 	next, digest := newRefreshToken()
-	account, err := s.store.Rotate(ctx, digestOf(token), digest, s.settings.RefreshLifetime)
+	for _, token := range tokens {
+		account, err = s.store.Rotate(ctx, digestOf(token), digest, s.settings.RefreshLifetime)
+		if !errors.Is(err, ErrRefreshInvalid) {
+			break
+		}
+	}
 	return account, next, err
 }
 
-// LogOut ends the log-in that token belongs to; an unknown token is no error.
-func (s *Service) LogOut(ctx context.Context, token string) error {
-	return s.store.EndLogin(ctx, digestOf(token))
+// LogOut ends the log-ins that the tokens belong to; an unknown token is no error.
+func (s *Service) LogOut(ctx context.Context, tokens ...string) error {
+	if len(tokens) == 0 {
+		return nil
+	}
+	return s.store.EndLogins(ctx, digestsOf(tokens)...)
 }
 
 // Get returns an account; ErrNotFound once it is deleted.
@@ -373,3 +387,11 @@ func newRefreshToken() (string, Digest) {
 }
 
 func digestOf(token string) Digest { return sha256.Sum256([]byte(token)) }
+
+func digestsOf(tokens []string) []Digest {
+	digests := make([]Digest, len(tokens))
+	for i, token := range tokens {
+		digests[i] = digestOf(token)
+	}
+	return digests
+}

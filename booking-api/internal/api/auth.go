@@ -41,15 +41,10 @@ type accountOutput struct {
 }
 
 type logInInput struct {
-	Refresh string `cookie:"refresh_token" doc:"A browser that is logged in to the account is not stopped by what others tried."`
-	Body    struct {
+	Body struct {
 		Email    string `json:"email" text:"noun" maxLength:"254" example:"fan@fairgate.test"`
 		Password string `json:"password" text:"noun" maxLength:"1000" example:"Fairgate-dev-1"`
 	}
-}
-
-type refreshInput struct {
-	Token string `cookie:"refresh_token" doc:"Set by log-in; HttpOnly."`
 }
 
 type tokensOutput struct {
@@ -65,29 +60,38 @@ type loggedOut struct {
 	Cookies []http.Cookie `header:"Set-Cookie"`
 }
 
+// refreshParam describes the cookie, which noteBrowser reads: huma knows one of a name.
+func refreshParam(description string) []*huma.Param {
+	return []*huma.Param{{Name: refreshCookie, In: "cookie", Description: description, Schema: &huma.Schema{Type: huma.TypeString}}}
+}
+
 func (a *api) authRoutes() {
 	add(a, route{Operation: huma.Operation{
 		OperationID: "sign-up", Method: http.MethodPost, Path: "/v1/auth/signup", Tags: []string{"accounts"},
-		Summary: "Sign up", Description: "Makes a fan's account; the role is never taken from the caller. 409 `email_taken`. 600 a minute from one address.",
-		DefaultStatus: http.StatusCreated,
-	}, fails: []*errs.Error{account.ErrEmailTaken, errs.ErrRateLimited}}, a.signUp)
+		Summary: "Sign up", Description: "Makes a fan's account; the role is never taken from the caller. 409 `email_taken`. 600 a minute from one address. 403 `forbidden` where a browser says that another site's page asks.",
+		DefaultStatus: http.StatusCreated, Middlewares: huma.Middlewares{a.refuseElsewhere},
+	}, fails: []*errs.Error{account.ErrEmailTaken, errs.ErrRateLimited, errElsewhere}}, a.signUp)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "log-in", Method: http.MethodPost, Path: "/v1/auth/login", Tags: []string{"accounts"},
 		Summary: "Log in", Description: "Answers with an access token of 15 minutes and sets the cookie `refresh_token`. " +
 			"401 `invalid_credentials`, alike whether the e-mail is known or not. 10 failures a minute of an account from one network, 100 from all. " +
+			"403 `forbidden` where a browser says that another site's page asks. A log-in that the browser had before ends. " +
 			"Cookies of places and passes of another account that was logged in to the browser are cleared.",
-		Middlewares: huma.Middlewares{a.noteBrowser},
-	}, fails: []*errs.Error{account.ErrInvalidCredentials, errs.ErrRateLimited}}, a.logIn)
+		Parameters:  refreshParam("A browser that is logged in to the account is not stopped by what others tried."),
+		Middlewares: huma.Middlewares{a.refuseElsewhere, a.noteBrowser},
+	}, fails: []*errs.Error{account.ErrInvalidCredentials, errs.ErrRateLimited, errElsewhere}}, a.logIn)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh", Tags: []string{"accounts"},
 		Summary: "Renew the access token", Description: "Exchanges the cookie `refresh_token` for the next one and a new access token. " +
 			"A spent one may be shown again for 10 seconds, as long as no later one was exchanged: an answer may get lost. After that it revokes all tokens of the log-in. 401 `refresh_token_invalid`.",
-		Security: []map[string][]string{{"refresh": {}}}, Middlewares: huma.Middlewares{a.requireSameSite, a.noteBrowser},
+		Parameters: refreshParam("Set by log-in; HttpOnly. Of several, the first that is good is exchanged."),
+		Security:   []map[string][]string{{"refresh": {}}}, Middlewares: huma.Middlewares{a.requireSameSite, a.noteBrowser},
 	}, fails: []*errs.Error{account.ErrRefreshInvalid}}, a.refresh)
 	add(a, route{Operation: huma.Operation{
 		OperationID: "log-out", Method: http.MethodPost, Path: "/v1/auth/logout", Tags: []string{"accounts"},
 		Summary: "Log out", Description: "Revokes all refresh tokens of the log-in that the cookie belongs to, and clears the browser's cookies, also those of places and passes. 204 also when there is none.",
-		Security: []map[string][]string{{"refresh": {}}}, DefaultStatus: http.StatusNoContent,
+		Parameters: refreshParam("Set by log-in; HttpOnly. Of several, the log-in of each ends."),
+		Security:   []map[string][]string{{"refresh": {}}}, DefaultStatus: http.StatusNoContent,
 		Middlewares: huma.Middlewares{a.requireSameSite, a.noteBrowser},
 	}}, a.logOut)
 }
@@ -104,18 +108,15 @@ func (a *api) signUp(ctx context.Context, in *signUpInput) (*accountOutput, erro
 }
 
 func (a *api) logIn(ctx context.Context, in *logInInput) (*tokensOutput, error) {
-	who, refresh, err := a.Accounts.LogIn(ctx, in.Body.Email, in.Body.Password, account.From{Network: of(ctx).network, Refresh: in.Refresh})
+	who, refresh, err := a.Accounts.LogIn(ctx, in.Body.Email, in.Body.Password, account.From{Network: of(ctx).network, Refresh: of(ctx).browser.refresh})
 	if err != nil {
 		return nil, err
 	}
 	return a.tokensFor(of(ctx).browser, who, refresh)
 }
 
-func (a *api) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, error) {
-	if in.Token == "" {
-		return nil, account.ErrRefreshInvalid
-	}
-	who, refresh, err := a.Accounts.Refresh(ctx, in.Token)
+func (a *api) refresh(ctx context.Context, _ *struct{}) (*tokensOutput, error) {
+	who, refresh, err := a.Accounts.Refresh(ctx, of(ctx).browser.refresh...)
 	if err != nil {
 		return nil, err
 	}
@@ -135,16 +136,14 @@ func (a *api) tokensFor(b browser, who account.Account, refresh string) (*tokens
 	return out, nil
 }
 
-func (a *api) logOut(ctx context.Context, in *refreshInput) (*loggedOut, error) {
-	return a.endLogIn(ctx, of(ctx).browser, in.Token)
+func (a *api) logOut(ctx context.Context, _ *struct{}) (*loggedOut, error) {
+	return a.endLogIn(ctx, of(ctx).browser)
 }
 
-// endLogIn ends the log-in of a refresh token, if there is one, and forgets the browser.
-func (a *api) endLogIn(ctx context.Context, b browser, token string) (*loggedOut, error) {
-	if token != "" {
-		if err := a.Accounts.LogOut(ctx, token); err != nil {
-			return nil, err
-		}
+// endLogIn ends the log-ins that the browser shows, if there are any, and forgets it.
+func (a *api) endLogIn(ctx context.Context, b browser) (*loggedOut, error) {
+	if err := a.Accounts.LogOut(ctx, b.refresh...); err != nil {
+		return nil, err
 	}
 	return &loggedOut{Cookies: a.farewell(b)}, nil
 }
@@ -175,8 +174,8 @@ func (a *api) meRoutes() {
 		OperationID: "delete-me", Method: http.MethodDelete, Path: "/v1/me", Tags: []string{"accounts"},
 		Summary: "Delete my account", Description: "Asks for the password (403 `wrong_password`). Name and e-mail are erased, all log-ins end; nobody signs up with the e-mail again; " +
 			"bookings stay with the account's id.",
-		DefaultStatus: http.StatusNoContent, Middlewares: huma.Middlewares{a.noteBrowser},
-	}, fails: []*errs.Error{account.ErrWrongPassword, errs.ErrRateLimited}}, a.deleteMe)
+		DefaultStatus: http.StatusNoContent, Middlewares: huma.Middlewares{a.refuseElsewhere, a.noteBrowser},
+	}, fails: []*errs.Error{account.ErrWrongPassword, errs.ErrRateLimited, errElsewhere}}, a.deleteMe)
 }
 
 func (a *api) me(ctx context.Context, _ *struct{}) (*accountOutput, error) {

@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"net/http"
 	"regexp"
-	"strings"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
 const (
@@ -24,16 +26,21 @@ const (
 // lineCookie is the name of a place's or a pass's cookie, which the gateway sets.
 var lineCookie = regexp.MustCompile(`^(place|entry_pass)_[a-z0-9-]{1,40}$`)
 
+// whoValue is what whoOf returns: others may have set a cookie of the name.
+var whoValue = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
 // browser is what the cookies of a request say about who used the browser before.
 type browser struct {
-	who   string   // of whoCookie; empty: unknown
-	lines []string // names of cookies of places and passes
+	who     []string // of whoCookie; empty: unknown
+	refresh []string // of refreshCookie, good or not
+	lines   []string // names of cookies of places and passes
 }
 
 func browserOf(c *fiber.Ctx) browser {
-	b := browser{who: strings.Clone(c.Cookies(whoCookie))}
+	b := browser{who: httpd.Cookies(c, whoCookie), refresh: httpd.Cookies(c, refreshCookie)}
+	b.who = slices.DeleteFunc(b.who, func(value string) bool { return !whoValue.MatchString(value) })
 	for raw := range c.Request().Header.Cookies() {
-		if name := string(raw); len(b.lines) < maxLineCookies && lineCookie.MatchString(name) {
+		if name := string(raw); len(b.lines) < maxLineCookies && lineCookie.MatchString(name) && !slices.Contains(b.lines, name) {
 			b.lines = append(b.lines, name)
 		}
 	}
@@ -60,7 +67,7 @@ func (a *api) welcome(b browser, accountID string) []http.Cookie {
 	shown := a.cookie(whoCookie, who, "/", int(a.RefreshLifetime.Seconds()))
 	shown.HttpOnly = false
 	cookies := []http.Cookie{shown}
-	if b.who != "" && b.who != who {
+	if len(b.who) > 0 && !slices.Contains(b.who, who) {
 		cookies = append(cookies, a.clearLines(b)...)
 	}
 	return cookies

@@ -24,11 +24,12 @@ func (f *Forms) LogIn(c *fiber.Ctx, email, password string) error {
 	if !f.api.fromThisSite(c) {
 		return errOrigin
 	}
-	who, refresh, err := f.api.Accounts.LogIn(c.UserContext(), email, password, account.From{Network: network(c)})
+	b := browserOf(c)
+	who, refresh, err := f.api.Accounts.LogIn(c.UserContext(), email, password, account.From{Network: network(c), Refresh: b.refresh})
 	if err != nil {
 		return err
 	}
-	made, err := f.api.tokensFor(browserOf(c), who, refresh)
+	made, err := f.api.tokensFor(b, who, refresh)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (f *Forms) LogOut(c *fiber.Ctx) error {
 	if !f.api.fromThisSite(c) {
 		return errOrigin
 	}
-	out, err := f.api.endLogIn(c.UserContext(), browserOf(c), strings.Clone(c.Cookies(refreshCookie)))
+	out, err := f.api.endLogIn(c.UserContext(), browserOf(c))
 	if err != nil {
 		return err
 	}

@@ -92,11 +92,11 @@ func (a *api) lifeOf(caller *Caller) (ctx context.Context, watch func(stop <-cha
 // notificationEvents streams the caller's notifications. EventSource cannot send
 // headers, so this one address also takes the access token from its cookie.
 func (a *api) notificationEvents(c *fiber.Ctx) error {
-	token := bearer(c.Get(fiber.HeaderAuthorization))
-	if token == "" {
-		token = c.Cookies(streamCookie)
+	tokens := []string{bearer(c.Get(fiber.HeaderAuthorization))}
+	if tokens[0] == "" {
+		tokens = httpd.Cookies(c, streamCookie)
 	}
-	caller, err := a.tokens.verify(c.UserContext(), token)
+	caller, err := a.firstCaller(c.UserContext(), tokens)
 	if err != nil {
 		return err
 	}
@@ -122,6 +122,17 @@ func (a *api) notificationEvents(c *fiber.Ctx) error {
 		}
 		return nextNotification(e, news)
 	}, done)
+}
+
+// firstCaller returns whom the first good one of the tokens names.
+func (a *api) firstCaller(ctx context.Context, tokens []string) (caller Caller, err error) {
+	err = errs.ErrUnauthenticated
+	for _, token := range tokens {
+		if caller, err = a.tokens.verify(ctx, token); !errors.Is(err, errs.ErrUnauthenticated) {
+			break
+		}
+	}
+	return caller, err
 }
 
 func nextNotification(e *httpd.Events, news <-chan notify.Notification) error {

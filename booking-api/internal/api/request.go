@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -39,6 +40,7 @@ const (
 
 var (
 	errKeyRequired = errs.New(errs.Malformed, "idempotency_key_required", "Send an Idempotency-Key of 1 to 200 printable ASCII characters.")
+	errElsewhere   = errs.ErrForbidden.WithMessage("Another site's page must not make this request.")
 	errOrigin      = errs.ErrForbidden.WithMessage("A request that relies on a cookie must come from this site's own pages.")
 )
 
@@ -139,7 +141,7 @@ func (a *api) requireAccount(ctx huma.Context, next func(huma.Context)) {
 // callerOf returns whom the access token of a request names.
 func (a *api) callerOf(c *fiber.Ctx) (Caller, error) {
 	caller, err := a.tokens.verify(c.UserContext(), bearer(c.Get(fiber.HeaderAuthorization)))
-	if err != nil {
+	if errors.Is(err, errs.ErrUnauthenticated) {
 		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 	}
 	return caller, err
@@ -249,12 +251,24 @@ func (a *api) requireSameSite(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
+// refuseElsewhere refuses what a browser says another site's page has made it send.
+func (a *api) refuseElsewhere(ctx huma.Context, next func(huma.Context)) {
+	if httpd.FromElsewhere(humafiber.Unwrap(ctx), a.origin()) {
+		a.refuse(ctx, errElsewhere)
+		return
+	}
+	next(ctx)
+}
+
 // fromThisSite reports whether this site's own pages sent the request. A browser
 // hides the origin of a form ("null") where the page's Referrer-Policy tells it to;
 // then Sec-Fetch-Site, which no page can write, says it.
 func (a *api) fromThisSite(c *fiber.Ctx) bool {
-	return httpd.FromThisSite(c, a.PublicURL.Scheme+"://"+a.PublicURL.Host)
+	return httpd.FromThisSite(c, a.origin())
 }
+
+// origin is this site's, as browsers say it.
+func (a *api) origin() string { return a.PublicURL.Scheme + "://" + a.PublicURL.Host }
 
 // checkPass is passOf that keeps the session in the request.
 func (a *api) checkPass(ctx huma.Context, sale catalogue.Sale) (err error) {
@@ -271,14 +285,19 @@ func (a *api) passOf(c *fiber.Ctx, accountID string, sale catalogue.Sale) (*queu
 		return nil, nil
 	}
 	ctx, saleID := c.UserContext(), sale.ID
-	token := c.Get(headerPass)
-	if token == "" {
-		token = c.Cookies("entry_pass_" + saleID)
-		if token != "" && !a.fromThisSite(c) {
+	passes := []string{c.Get(headerPass)}
+	if passes[0] == "" {
+		passes = httpd.Cookies(c, "entry_pass_"+saleID)
+		if len(passes) > 0 && !a.fromThisSite(c) {
 			return nil, errOrigin
 		}
 	}
-	session, err := a.Gate.Check(ctx, token, saleID, accountID)
+	session, err := queue.Session{}, error(queue.ErrPassRequired)
+	for _, pass := range passes {
+		if session, err = a.Gate.Check(ctx, pass, saleID, accountID); !errors.Is(err, queue.ErrPassInvalid) {
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

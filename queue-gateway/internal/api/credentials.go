@@ -94,11 +94,13 @@ func (a *API) placeOf(c *fiber.Ctx) (queue.PlaceRef, queue.Policy, error) {
 	if err != nil {
 		return queue.PlaceRef{}, policy, err
 	}
-	token, fromCookie := strings.Clone(c.Get(headerPlace)), false
-	if token == "" {
-		token, fromCookie = strings.Clone(c.Cookies(placeCookie(policy.SaleID))), true
+	tokens, fromCookie := placeTokens(c, policy.SaleID)
+	ref, err := queue.PlaceRef{}, error(queue.ErrPlaceRequired)
+	for _, token := range tokens {
+		if ref, err = a.checkPlace(c, token, policy); !errors.Is(err, queue.ErrPlaceInvalid) {
+			break
+		}
 	}
-	ref, err := a.checkPlace(c, token, policy)
 	if errors.Is(err, queue.ErrPlaceInvalid) && fromCookie {
 		a.clearCookie(c, placeCookie(policy.SaleID))
 	}
@@ -106,6 +108,15 @@ func (a *API) placeOf(c *fiber.Ctx) (queue.PlaceRef, queue.Policy, error) {
 		err = a.sameSite(c)
 	}
 	return ref, policy, err
+}
+
+// placeTokens returns what a request shows as its place in a line: what the header says,
+// or else what cookies do, of which the first good one counts.
+func placeTokens(c *fiber.Ctx, sale string) (tokens []string, fromCookie bool) {
+	if token := c.Get(headerPlace); token != "" {
+		return []string{strings.Clone(token)}, false
+	}
+	return httpd.Cookies(c, placeCookie(sale)), true
 }
 
 func (a *API) checkPlace(c *fiber.Ctx, token string, policy queue.Policy) (queue.PlaceRef, error) {
@@ -141,6 +152,17 @@ func (a *API) sameSite(c *fiber.Ctx) error {
 	return errs.ErrForbidden.WithMessage("A request that relies on a cookie must come from this site's own pages.")
 }
 
+// unlessElsewhere refuses what a browser says another site's page has made it send: a
+// place of that page's choice would stand in for the fan's own.
+func (a *API) unlessElsewhere(next fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if httpd.FromElsewhere(c, a.origin) {
+			return errs.ErrForbidden.WithMessage("Another site's page must not make this request.")
+		}
+		return next(c)
+	}
+}
+
 func saleOf(c *fiber.Ctx) string { return strings.Clone(c.Params("sale")) }
 
 func placeCookie(sale string) string { return "place_" + sale }
@@ -162,7 +184,7 @@ func (a *API) setCookie(c *fiber.Ctx, name, value string, expires time.Time) {
 }
 
 func (a *API) clearCookie(c *fiber.Ctx, name string) {
-	if c.Cookies(name) != "" {
+	if len(httpd.Cookies(c, name)) > 0 {
 		a.setCookie(c, name, "", time.Unix(0, 0))
 	}
 }
@@ -171,15 +193,16 @@ func (a *API) clearCookie(c *fiber.Ctx, name string) {
 // browser carries those of living lines only: all of them go with every request. One
 // answer clears a few; its head stays small however many cookies a request carries.
 func (a *API) clearEndedLines(c *fiber.Ctx) {
-	cleared := 0
+	cleared, seen := 0, map[string]bool{}
 	for raw := range c.Request().Header.Cookies() {
 		name := string(raw)
 		if cleared == maxCleared {
 			return
 		}
-		if !placeName.MatchString(name) {
+		if seen[name] || !placeName.MatchString(name) {
 			continue
 		}
+		seen[name] = true
 		sale := strings.TrimPrefix(name, placeCookie(""))
 		policy, err := a.Lines.Policy(sale)
 		if errors.Is(err, queue.ErrLineNotFound) || err == nil && policy.State == queue.Closed {
@@ -193,9 +216,17 @@ func (a *API) clearEndedLines(c *fiber.Ctx) {
 // endCookie lets the cookie of a place that is over for good go soon: until then the
 // page still tells how it ended.
 func (a *API) endCookie(c *fiber.Ctx, ref queue.PlaceRef, state queue.PlaceState) {
-	name := placeCookie(ref.SaleID)
-	if token := c.Cookies(name); token != "" && c.Get(headerPlace) == "" && (state == queue.PlaceLeft || state == queue.PlaceFinished) {
-		a.setCookie(c, name, token, a.Clock.Now().Add(endedCookieTTL))
+	tokens, fromCookie := placeTokens(c, ref.SaleID)
+	if !fromCookie || state != queue.PlaceLeft && state != queue.PlaceFinished {
+		return
+	}
+	for _, token := range tokens {
+		shown, err := a.Tokens.Verify(token, ref.SaleID)
+		if err != nil || shown != ref {
+			continue
+		}
+		a.setCookie(c, placeCookie(ref.SaleID), token, a.Clock.Now().Add(endedCookieTTL))
+		return
 	}
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -118,22 +117,22 @@ func (a *API) subject(c *fiber.Ctx, policy queue.Policy) (string, error) {
 		}
 		return who.Subject, httpd.Spend(c, a.ownJoins, who.Subject)
 	}
-	token, fromCookie := c.Get(headerPlace), false
-	if token == "" {
-		token, fromCookie = c.Cookies(placeCookie(policy.SaleID)), true
-	}
-	ref, err := a.Tokens.Verify(strings.Clone(token), policy.SaleID)
-	if err != nil {
-		// Whoever has no valid token is somebody new, as often as they like to be: what
-		// bounds their places is the network that they come from.
-		return ident.New("br"), httpd.Spend(c, a.browsers, httpd.ClientNetwork(c))
-	}
-	if fromCookie {
-		if err := a.sameSite(c); err != nil {
-			return "", err
+	tokens, fromCookie := placeTokens(c, policy.SaleID)
+	for _, token := range tokens {
+		ref, err := a.Tokens.Verify(token, policy.SaleID)
+		if err != nil {
+			continue
 		}
+		if fromCookie {
+			if err := a.sameSite(c); err != nil {
+				return "", err
+			}
+		}
+		return ref.Subject, httpd.Spend(c, a.ownJoins, ref.Subject)
 	}
-	return ref.Subject, httpd.Spend(c, a.ownJoins, ref.Subject)
+	// Whoever has no valid token is somebody new, as often as they like to be: what
+	// bounds their places is the network that they come from.
+	return ident.New("br"), httpd.Spend(c, a.browsers, httpd.ClientNetwork(c))
 }
 
 // place is GET /v1/queues/{sale}/places/me.

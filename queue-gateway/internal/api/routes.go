@@ -58,11 +58,11 @@ func (a *API) ownRoutes() []route {
 
 		{line, m{"GET": a.status}, bodyLimit},
 		{line + "/draw", m{"GET": func(*fiber.Ctx) error { return fiber.ErrNotFound }}, bodyLimit},
-		{line + "/places", m{"POST": a.join}, bodyLimit},
-		{place, m{"GET": a.place, "DELETE": a.leave}, bodyLimit},
-		{place + "/presence", m{"POST": a.presence}, bodyLimit},
+		{line + "/places", m{"POST": a.unlessElsewhere(a.join)}, bodyLimit},
+		{place, m{"GET": a.place, "DELETE": a.unlessElsewhere(a.leave)}, bodyLimit},
+		{place + "/presence", m{"POST": a.unlessElsewhere(a.presence)}, bodyLimit},
 		{place + "/events", m{"GET": a.events}, bodyLimit},
-		{place + "/entry", m{"POST": a.entry}, bodyLimit},
+		{place + "/entry", m{"POST": a.unlessElsewhere(a.entry)}, bodyLimit},
 
 		{admin, m{"GET": a.admin(a.listLines)}, bodyLimit},
 		{admin + "/:sale", m{"GET": a.admin(a.getLine), "PATCH": a.admin(a.patchLine)}, adminLimit},

@@ -114,30 +114,30 @@ func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
 	signUp(t, s, "a@b.test")
 	mine := logIn(t, s, "a@b.test")
 	ctx := context.Background()
-	guess := func(network, password, refresh string) error {
+	guess := func(network, password string, refresh ...string) error {
 		_, _, err := s.LogIn(ctx, "a@b.test", password, account.From{Network: network, Refresh: refresh})
 		return err
 	}
 	for i := range 12 {
-		if err := guess("10.0.0.1", "wrong-Pass1", ""); errors.Is(err, errs.ErrRateLimited) != (i >= 10) {
+		if err := guess("10.0.0.1", "wrong-Pass1"); errors.Is(err, errs.ErrRateLimited) != (i >= 10) {
 			t.Fatalf("guess %d: %v", i+1, err)
 		}
 	}
-	if err := guess("10.0.0.2", goodPassword, ""); err != nil {
+	if err := guess("10.0.0.2", goodPassword); err != nil {
 		t.Errorf("the owner elsewhere is locked out: %v", err)
 	}
 	for i := range 30 { // a net of robots uses up what all networks may have together
-		_ = guess(fmt.Sprintf("10.1.0.%d", i), "wrong-Pass1", "")
+		_ = guess(fmt.Sprintf("10.1.0.%d", i), "wrong-Pass1")
 	}
-	if err := guess("10.0.0.2", goodPassword, ""); errs.From(err).Extra["limit"] != account.LimitLogInAccount {
+	if err := guess("10.0.0.2", goodPassword); errs.From(err).Extra["limit"] != account.LimitLogInAccount {
 		t.Errorf("all together are not limited: %v", err)
 	}
-	if err := guess("10.0.0.2", goodPassword, mine); err != nil {
+	if err := guess("10.0.0.2", goodPassword, "of another program", mine); err != nil {
 		t.Errorf("a browser that is logged in is locked out: %v", err)
 	}
 	other := "b@b.test"
 	signUp(t, s, other)
-	if err := guess("10.0.0.2", goodPassword, logIn(t, s, other)); !errors.Is(err, errs.ErrRateLimited) {
+	if err := guess("10.0.0.2", goodPassword, logIn(t, s, other), "of another program"); !errors.Is(err, errs.ErrRateLimited) {
 		t.Errorf("somebody else's log-in passes: %v", err)
 	}
 }

@@ -16,9 +16,9 @@ const insertToken = `
 	INSERT INTO refresh_token (digest, login_id, generation, expires_at)
 	VALUES ($1, $2, $3, now() + make_interval(secs => $4))`
 
-// StartLogin begins a family of refresh tokens and forgets the account's expired ones.
-// It takes turns with Erase: account.ErrInvalidCredentials once the account is deleted.
-func (s *Store) StartLogin(ctx context.Context, accountID string, token account.Digest, lifetime time.Duration) error {
+// StartLogin begins a family of refresh tokens, revokes those that it replaces and
+// forgets the account's expired ones. It takes turns with Erase: account.ErrInvalidCredentials once the account is deleted.
+func (s *Store) StartLogin(ctx context.Context, accountID string, token account.Digest, lifetime time.Duration, replaced ...account.Digest) error {
 	const living = `SELECT FROM account WHERE id = $1 AND deleted_at IS NULL FOR SHARE`
 	const forget = `
 		DELETE FROM login WHERE account_id = $1 AND NOT EXISTS
@@ -38,6 +38,9 @@ func (s *Store) StartLogin(ctx context.Context, accountID string, token account.
 		batch.Queue(forget, accountID)
 		batch.Queue(start, id, accountID)
 		batch.Queue(insertToken, token[:], id, 0, lifetime.Seconds())
+		if len(replaced) > 0 {
+			batch.Queue(endLogins, bytesOf(replaced))
+		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
 }
@@ -131,24 +134,33 @@ func revoke(ctx context.Context, tx pgx.Tx, loginID string) error {
 	return err
 }
 
-// EndLogin revokes the family of token.
-func (s *Store) EndLogin(ctx context.Context, token account.Digest) error {
-	const q = `
-		UPDATE login SET revoked_at = now() WHERE revoked_at IS NULL
-		AND id = (SELECT login_id FROM refresh_token WHERE digest = $1)`
-	_, err := s.pool.Exec(ctx, q, token[:])
+// EndLogins revokes the families of the tokens.
+func (s *Store) EndLogins(ctx context.Context, tokens ...account.Digest) error {
+	_, err := s.pool.Exec(ctx, endLogins, bytesOf(tokens))
 	return err
 }
 
-// AccountOf returns whose log-in token belongs to, spent or not, while the log-in lives.
-func (s *Store) AccountOf(ctx context.Context, token account.Digest) (string, error) {
+const endLogins = `
+	UPDATE login SET revoked_at = now() WHERE revoked_at IS NULL
+	AND id IN (SELECT login_id FROM refresh_token WHERE digest = ANY($1))`
+
+// IsLoggedIn reports whether one of the tokens, spent or not, belongs to a log-in of the
+// account that lives.
+func (s *Store) IsLoggedIn(ctx context.Context, accountID string, tokens ...account.Digest) (bool, error) {
 	const q = `
-		SELECT l.account_id FROM refresh_token t JOIN login l ON l.id = t.login_id
-		WHERE t.digest = $1 AND t.expires_at > now() AND l.revoked_at IS NULL`
-	var id string
-	err := s.pool.QueryRow(ctx, q, token[:]).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", account.ErrRefreshInvalid
+		SELECT EXISTS (
+			SELECT FROM refresh_token t JOIN login l ON l.id = t.login_id
+			WHERE t.digest = ANY($2) AND l.account_id = $1 AND t.expires_at > now() AND l.revoked_at IS NULL)`
+	var known bool
+	err := s.pool.QueryRow(ctx, q, accountID, bytesOf(tokens)).Scan(&known)
+	return known, err
+}
+
+// bytesOf returns digests as Postgres takes them.
+func bytesOf(tokens []account.Digest) [][]byte {
+	list := make([][]byte, len(tokens))
+	for i := range tokens {
+		list[i] = tokens[i][:]
 	}
-	return id, err
+	return list
 }

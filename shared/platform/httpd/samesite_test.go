@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
@@ -11,7 +12,9 @@ func TestOnlyThisSitesPagesAreFromThisSite(t *testing.T) {
 	t.Parallel()
 	app := fiber.New()
 	app.Post("/", func(c *fiber.Ctx) error {
-		if FromThisSite(c, "https://tickets.example.com") {
+		const origin = "https://tickets.example.com"
+		c.Set("Elsewhere", strconv.FormatBool(FromElsewhere(c, origin)))
+		if FromThisSite(c, origin) {
 			return c.SendStatus(fiber.StatusNoContent)
 		}
 		return fiber.ErrForbidden
@@ -28,6 +31,8 @@ func TestOnlyThisSitesPagesAreFromThisSite(t *testing.T) {
 		{"", "", 403},
 		{"null", "", 403},
 		{"", "same-site", 403},
+		{"", "cross-site", 403},
+		{"", "none", 403},
 		{"https://evil.test", "same-origin", 403},
 		{"http://tickets.example.com", "", 403},
 		{"http://shop", "", 403},
@@ -50,6 +55,11 @@ func TestOnlyThisSitesPagesAreFromThisSite(t *testing.T) {
 		_ = response.Body.Close()
 		if response.StatusCode != c.want {
 			t.Errorf("Origin %q, Sec-Fetch-Site %q: %d, want %d", c.origin, c.fetch, response.StatusCode, c.want)
+		}
+		// Who says nothing is from nowhere: all others are either from here or from elsewhere.
+		silent := c.origin == "" && (c.fetch == "" || c.fetch == "none")
+		if got, want := response.Header.Get("Elsewhere"), strconv.FormatBool(c.want != 204 && !silent); got != want {
+			t.Errorf("Origin %q, Sec-Fetch-Site %q: from elsewhere: %s, want %s", c.origin, c.fetch, got, want)
 		}
 	}
 }

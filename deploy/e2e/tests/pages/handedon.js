@@ -29,7 +29,10 @@ function holder(context, address) {
     /** @param {string} who */
     async is(who) {
       state.who = who;
-      await context.addCookies([{ name: "fairgate_who", value: `mark${who}`, url: address, ...(who ? {} : { expires: 1 }) }]);
+      await context.addCookies([
+        { name: "fairgate_who", value: who.padEnd(16, "0"), url: address, ...(who ? {} : { expires: 1 }) },
+        { name: "fairgate_who", value: "of-another-program", domain: new URL(address).hostname, path: "/q" }, // sent, and read, first
+      ]);
     },
     /** Answers as the API does for the holder of the cookies. @param {import("playwright-core").Page} page */
     async answers(page) {

@@ -15,8 +15,9 @@ const whoKey = "fairgate.who";
 /**
  * Whose log-in the browser's cookies hold, as a mark that names nobody; "" for nobody.
  * What a tab remembers may be of somebody who was here before, or logged in by a form.
+ * Others on the host may have set a cookie of the name: ours is sixteen hex digits.
  */
-export const hereNow = () => /(?:^|; )fairgate_who=(\w+)/.exec(document.cookie)?.[1] ?? "";
+export const hereNow = () => /(?:^|; )fairgate_who=([0-9a-f]{16})(?:;|$)/.exec(document.cookie)?.[1] ?? "";
 
 /** @returns {{token: string, until: number} | null} */
 function storedToken() {
