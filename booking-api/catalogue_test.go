@@ -177,7 +177,7 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 	}
 	paths := document.body["paths"].(map[string]any)
 	pages := map[string]bool{"/": true, "/performances/:id": true, "/sales/:id/seats": true, "/bookings/:id/pay": true,
-		"/me/bookings": true, "/terms": true, "/privacy": true, "/login": true, "/signup": true, "/static/:version/:name": true, "/v1/auth/forms/logout": true, "/favicon.ico": true, "/favicon.svg": true}
+		"/me/bookings": true, "/terms": true, "/privacy": true, "/login": true, "/signup": true, "/static/:version/:name": true, "/v1/auth/forms/logout": true, "/v1/auth/forms/delete": true, "/me/delete": true, "/goodbye": true, "/favicon.ico": true, "/favicon.svg": true}
 	served := 0
 	for _, r := range w.service.app.GetRoutes(true) {
 		if r.Method == http.MethodHead || pages[r.Path] || strings.HasPrefix(r.Path, "/openapi") || r.Path == "/v1" {

@@ -18,7 +18,7 @@ import (
 // one address of each template; the test fails when a template is missing here.
 var pageOfTemplate = map[string]string{
 	"home": "/", "performance": "/performances/PF1", "seats": "/sales/queued/seats?showtime=st1", "pay": "/bookings/bkg-1/pay",
-	"bookings": "/me/bookings", "login": "/login", "signup": "/signup", "plainwords": "/terms", "error": "/performances/none",
+	"bookings": "/me/bookings", "login": "/login", "signup": "/signup", "plainwords": "/privacy", "delete": "/me/delete", "goodbye": "/goodbye", "error": "/performances/none",
 }
 
 var (

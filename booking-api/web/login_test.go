@@ -50,6 +50,55 @@ func (fakeAccounts) LogOut(c *fiber.Ctx) error {
 	return nil
 }
 
+func (fakeAccounts) Delete(c *fiber.Ctx, password string) error {
+	switch {
+	case c.Get(fiber.HeaderOrigin) != "http://example.com":
+		return errs.ErrForbidden
+	case password == "nobody":
+		return account.ErrRefreshInvalid
+	case password == "busy":
+		return errs.ErrRateLimited.WithRetryAfter(time.Second)
+	case password != rightPassword:
+		return account.ErrWrongPassword
+	}
+	c.Cookie(&fiber.Cookie{Name: "refresh_token", Value: "", Path: "/v1/auth", Expires: time.Unix(1, 0)})
+	return nil
+}
+
+// TestAnAccountIsDeletedWithoutJavaScript: each outcome leads to a page that can be
+// loaded again and says it, in the language that was chosen.
+func TestAnAccountIsDeletedWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	app := formApp(t)
+	for password, want := range map[string]struct{ at, says string }{
+		rightPassword:  {"/goodbye?lang=en", "Your account is deleted"},
+		"Wrong-pass-1": {"/me/delete?fault=wrong&lang=en", "The password is not right."},
+		"busy":         {"/me/delete?fault=limited&lang=en", "Too many attempts."},
+		"":             {"/me/delete?fault=missing&lang=en", "Please enter your password."},
+		"nobody":       {"/login?lang=en&next=%2Fme%2Fdelete%3Flang%3Den", `name="next" value="/me/delete?lang=en"`},
+	} {
+		response, body := send(t, app, "/v1/auth/forms/delete?lang=en", "http://example.com", url.Values{"password": {password}})
+		if response.StatusCode != 303 || response.Header.Get("Location") != want.at {
+			t.Errorf("%q: %d to %q, want %q\n%s", password, response.StatusCode, response.Header.Get("Location"), want.at, body)
+			continue
+		}
+		if status, shown, _ := get(t, app, want.at, "ko"); status != 200 || !strings.Contains(shown, want.says) || strings.Contains(shown, rightPassword) {
+			t.Errorf("%s: %d, want it to say %q\n%s", want.at, status, want.says, shown)
+		}
+	}
+	if response, _ := send(t, app, "/v1/auth/forms/delete", "http://evil.test", url.Values{"password": {rightPassword}}); response.StatusCode != 403 {
+		t.Errorf("another site's form: %d, want 403", response.StatusCode)
+	}
+	for _, fault := range []string{"do", "wrong%22%3E", "lost.email"} {
+		if _, body, _ := get(t, app, "/me/delete?fault="+fault, "en"); strings.Contains(body, "aria-invalid") {
+			t.Errorf("the address decides what the page says: %s", fault)
+		}
+	}
+	if _, body, _ := get(t, app, "/privacy", "en"); !strings.Contains(body, `href="/me/delete"`) {
+		t.Error("the privacy page promises a deletion and leads to none")
+	}
+}
+
 func formApp(t *testing.T) *fiber.App {
 	t.Helper()
 	app := httpd.New(httpd.Options{Name: "test", Log: slog.New(slog.DiscardHandler), BodyLimit: 1 << 20})

@@ -48,6 +48,9 @@ func Register(app *fiber.App, options Options) error {
 	app.Get("/signup", s.page(s.signup))
 	app.Post("/signup", s.page(s.submitSignup))
 	app.Post(logoutPath, s.page(s.submitLogout))
+	app.Get(deletePath, s.page(s.deleteAccount))
+	app.Post(deleteFormPath, s.page(s.submitDelete))
+	app.Get(goodbyePath, s.page(s.goodbye))
 	app.Get("/static/:version/:name", s.assets.send)
 	return nil
 }
@@ -65,7 +68,7 @@ func newSite(options Options) (*site, error) {
 	if s.assets, err = newAssets(page.Static(), static); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"home", "performance", "seats", "pay", "bookings", "login", "signup", "plainwords", "error"} {
+	for _, name := range []string{"home", "performance", "seats", "pay", "bookings", "login", "signup", "plainwords", "delete", "goodbye", "error"} {
 		t := template.New("base.html").Funcs(s.functions())
 		if s.templates[name], err = t.ParseFS(files, "templates/base.html", "templates/"+name+".html"); err != nil {
 			return nil, fmt.Errorf("storefront: %w", err)

@@ -47,6 +47,9 @@ type Accounts interface {
 	// account.ErrEmailTaken, errs.ErrRateLimited.
 	SignUp(c *fiber.Ctx, n account.NewAccount) error
 	LogOut(c *fiber.Ctx) error
+	// Delete deletes the account of this browser: account.ErrWrongPassword,
+	// errs.ErrRateLimited; of kind Unauthenticated when nobody is logged in.
+	Delete(c *fiber.Ctx, password string) error
 }
 
 // Options of the pages.

@@ -51,6 +51,7 @@ func textsRead() map[string]string {
 		"booking-api/web/login.go signup":                              "page.Next parses the address",
 		"booking-api/web/login.go credentials":                         "asks only whether it is there",
 		"booking-api/web/login.go field":                               "the accounts normalise what a form enters",
+		"booking-api/web/delete.go deleteAccount":                      "one of a list",
 		"booking-api/web/site.go chosenLanguage":                       "one of a list",
 		"booking-api/internal/api/notifications.go notificationEvents": "a number",
 		"booking-api/internal/api/request.go requireReadable":          "refuses what is no text",

@@ -10,7 +10,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
-// Forms are log-in, sign-up and log-out for a browser that sends its form itself,
+// Forms are log-in, sign-up, log-out and the deletion of an account for a browser that sends its form itself,
 // because it runs no JavaScript or the page's has not come yet. They set the cookies
 // of the API's own calls; the access token comes of the refresh cookie once scripts
 // run. Every method refuses what another site may have sent.
@@ -59,6 +59,31 @@ func (f *Forms) LogOut(c *fiber.Ctx) error {
 		return err
 	}
 	setCookies(c, out.Cookies)
+	return nil
+}
+
+// Delete deletes the account that is logged in to the browser, and forgets its cookies.
+// Errors: those of account.Service.Refresh and Delete, errs.ErrForbidden.
+func (f *Forms) Delete(c *fiber.Ctx, password string) error {
+	if !f.api.fromThisSite(c) {
+		return errOrigin
+	}
+	b := browserOf(c)
+	// A browser without scripts has no access token: the refresh cookie says whose it is.
+	// It is spent by that, so a browser whose account stays is given the next one.
+	who, refresh, err := f.api.Accounts.Refresh(c.UserContext(), b.refresh...)
+	if err != nil {
+		return err
+	}
+	made, err := f.api.tokensFor(b, who, refresh)
+	if err != nil {
+		return err
+	}
+	if err := f.api.Accounts.Delete(c.UserContext(), who.ID, password, account.From{Network: network(c), Refresh: []string{refresh}}); err != nil {
+		setCookies(c, made.Cookies)
+		return err
+	}
+	setCookies(c, f.api.farewell(b))
 	return nil
 }
 
