@@ -167,6 +167,18 @@ func TestManyAccountsForLoadRuns(t *testing.T) {
 	w.call("POST", "/v1/dev/accounts", map[string]any{"count": 1, "prefix": "many"}).is(409, "email_taken")
 }
 
+// What was erased is not made again by a load run, either.
+func TestAnErasedAddressIsNotUsedByALoadRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	again := func() answer {
+		return w.call("POST", "/v1/dev/accounts", map[string]any{"count": 1, "prefix": "erased"})
+	}
+	made := again().is(201)
+	w.call("DELETE", "/v1/me", map[string]any{"password": made.str("password")}, "Authorization", fmt.Sprint("Bearer ", made.items()[0]["access_token"])).is(204)
+	again().is(409, "email_taken")
+}
+
 func TestProductionHasNoDevelopmentRoutes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ENV=production")

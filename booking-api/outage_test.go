@@ -31,3 +31,43 @@ func TestWithoutPostgresCallersAreAskedToComeBack(t *testing.T) {
 	road.SetDown(false)
 	eventually(t, "it goes on by itself", func() bool { return logIn().status == http.StatusUnauthorized })
 }
+
+// An API that was started while Redis does not say who is revoked asks Postgres who is
+// deleted; while that cannot be asked either, nobody passes.
+func TestARestartWithoutRedisGivesNobodysTokenBack(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	client, prefix := backendtest.Redis(t)
+	if err := client.Set(ctx, prefix+"revoked", "no sorted set", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, "REDIS_PREFIX="+prefix)
+	_, showtime := w.sale(map[string]any{"seats": 4, "queued": false})
+	fans := w.fans(2)
+	gone, stays := fans[0], fans[1]
+	if _, err := w.pool.Exec(ctx, `UPDATE account SET email = NULL, password_hash = NULL, name = '', deleted_at = now() WHERE id = $1`, gone.id); err != nil {
+		t.Fatal(err)
+	}
+	seat := w.seats(showtime, 1)[0]
+	for _, end := range []string{"", " "} { // the short way, and the described one
+		w.call("POST", holdsOf(showtime), seatsBody(seat)+end, with(gone.auth, key())...).is(401, "unauthenticated")
+	}
+	w.call("GET", "/v1/bookings", nil, gone.auth...).is(401, "unauthenticated")
+	w.call("GET", "/v1/me/notifications/events", nil, gone.auth...).is(401, "unauthenticated")
+	w.call("GET", "/v1/bookings", nil, stays.auth...).is(200)
+
+	unlock := w.lockTable("account")
+	refused := w.call("GET", "/v1/bookings", nil, stays.auth...).is(503, "upstream_unavailable")
+	if refused.header.Get("Retry-After") == "" || refused.header.Get("WWW-Authenticate") != "" {
+		t.Errorf("headers: %v", refused.header)
+	}
+	w.call("POST", holdsOf(showtime), seatsBody(seat), with(stays.auth, key())...).is(503)
+	unlock()
+
+	if err := client.Del(ctx, prefix+"revoked").Err(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "Redis has said who is revoked", func() bool { return w.service.revoked.Ready(ctx) == nil })
+	defer w.lockTable("account")() // now it is not asked
+	w.call("GET", "/v1/bookings", nil, stays.auth...).is(200)
+}

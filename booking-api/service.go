@@ -6,6 +6,7 @@ package bookingapi
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -148,8 +149,8 @@ func (s *Service) wire() error {
 	})
 	door := api.Options{
 		Accounts: accounts, Catalogue: shop, Bookings: bookings, Holds: s.holds, HoldKey: holdKey, Availability: s.seats,
-		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Revoked: s.revoked, Streams: s.streams,
-		Clock: system, Log: s.log, Development: s.development(shop), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
+		Inbox: notify.NewInbox(notifypg.NewStore(s.pool), s.bell), Gate: gate, Signer: signer, Revoked: revocations{s.revoked, accounts}, Streams: s.streams,
+		Clock: system, Log: s.log, Development: s.development(shop, func(email string) account.EmailMark { return account.MarkOf(emailKey, email) }), PublicURL: public, RefreshLifetime: cfg.RefreshLifetime,
 		TossClientKey: cfg.TossClientKey, PaymentWindowURL: cfg.paymentWindow(),
 		Limits: map[string]int{
 			account.LimitLogIn: cfg.FailedLoginsPerMinute, account.LimitLogInAccount: cfg.FailedLoginsPerAccount, account.LimitLogInAddress: cfg.FailedLoginsPerAddress, account.LimitSignUp: cfg.SignUpsPerMinute,
@@ -181,6 +182,26 @@ func (c Config) paymentScript() string {
 	return ""
 }
 
+// revocations are whose access tokens are no longer taken: as this process has heard, or,
+// until it has asked Redis for them once, as Postgres says. That knows who is deleted, not
+// whose deletion has failed after their tokens were revoked: those are taken again.
+type revocations struct {
+	*accountredis.Revoked
+	accounts *account.Service
+}
+
+// Has implements api.Revoked.
+func (r revocations) Has(ctx context.Context, accountID string, issued time.Time) (bool, error) {
+	if revoked, known := r.Revoked.Has(accountID, issued); known {
+		return revoked, nil
+	}
+	_, err := r.accounts.Get(ctx, accountID)
+	if errors.Is(err, account.ErrNotFound) {
+		return true, nil
+	}
+	return false, postgres.Explain(err)
+}
+
 // spent tells the gate of sessions that have bought already, and whose they are.
 type spent struct{ books *bookingpg.Store }
 
@@ -193,22 +214,23 @@ func (s spent) BindSession(ctx context.Context, ref queue.SessionRef, accountID 
 }
 
 // development returns what load runs may do; nothing in production.
-func (s *Service) development(shop *cataloguepg.Store) api.Development {
+func (s *Service) development(shop *cataloguepg.Store, mark func(email string) account.EmailMark) api.Development {
 	if s.cfg.Env != config.Development && s.cfg.Env != config.Test {
 		return nil
 	}
-	return development{accounts: accountpg.New(s.pool), shop: shop, lines: queuepg.New(s.pool), Hasher: password.NewHasher()}
+	return development{accounts: accountpg.New(s.pool), mark: mark, shop: shop, lines: queuepg.New(s.pool), Hasher: password.NewHasher()}
 }
 
 type development struct {
 	accounts *accountpg.Store
+	mark     func(email string) account.EmailMark
 	shop     *cataloguepg.Store
 	lines    *queuepg.Store
 	*password.Hasher
 }
 
 func (d development) CreateAccounts(ctx context.Context, accounts []account.Account, hash string) error {
-	return d.accounts.CreateMany(ctx, accounts, hash)
+	return d.accounts.CreateMany(ctx, accounts, hash, d.mark)
 }
 
 func (d development) CreateSale(ctx context.Context, sale catalogue.TestSale) (catalogue.Sale, error) {
@@ -231,6 +253,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stop()
 	stopStreams := context.AfterFunc(ctx, guard.Func("streams", s.streams.Stop))
 	defer stopStreams()
+	s.revoked.Begin(ctx) // before anybody is answered
 	var group guard.Group
 	group.Keep(background, "availability", s.seats.Run)
 	group.Keep(background, "lost_holds", s.holds.Run)

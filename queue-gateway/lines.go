@@ -35,7 +35,7 @@ type lines struct {
 	hub  *hub.Hub
 	held func() bool
 	told *promises
-	gone func(accountID string) bool
+	gone func(accountID string) (gone, known bool)
 
 	mu     sync.RWMutex
 	shaped map[string]shapedStatus
@@ -53,7 +53,7 @@ var (
 	_ hub.Lines = (*lines)(nil)
 )
 
-func newLines(front *queueredis.Front, held func() bool, told *promises, gone func(string) bool) *lines {
+func newLines(front *queueredis.Front, held func() bool, told *promises, gone func(string) (gone, known bool)) *lines {
 	l := &lines{Front: front, held: held, told: told, gone: gone, shaped: map[string]shapedStatus{}}
 	l.hub = hub.New(l)
 	return l
@@ -62,27 +62,37 @@ func newLines(front *queueredis.Front, held func() bool, told *promises, gone fu
 // Place implements api.Lines. The place of an account that is no more is none; so its
 // streams end, too.
 func (l *lines) Place(ctx context.Context, ref queue.PlaceRef) (queue.Place, error) {
-	if l.accountGone(ref) {
-		return queue.Place{}, queue.ErrPlaceInvalid
+	if err := l.checkAccount(ref); err != nil {
+		return queue.Place{}, err
 	}
 	return l.Front.Place(ctx, ref)
 }
 
 // Present implements hub.Lines.
 func (l *lines) Present(ref queue.PlaceRef) (waiting bool, err error) {
-	if l.accountGone(ref) {
-		return false, queue.ErrPlaceInvalid
+	if err := l.checkAccount(ref); err != nil {
+		return false, err
 	}
 	return l.Front.Present(ref)
 }
 
-// accountGone reports whether a place is of an account that was deleted.
-func (l *lines) accountGone(ref queue.PlaceRef) bool {
-	if !l.gone(ref.Subject) {
-		return false
+// checkAccount fails with queue.ErrPlaceInvalid where a place is of an account that was
+// deleted, with queue.ErrUnavailable while that is not known.
+func (l *lines) checkAccount(ref queue.PlaceRef) error {
+	gone, known := l.gone(ref.Subject)
+	if known && !gone {
+		return nil
 	}
 	policy, err := l.Policy(ref.SaleID)
-	return err == nil && policy.Identity == queue.ByAccount
+	switch {
+	case err != nil:
+		return err
+	case policy.Identity != queue.ByAccount:
+		return nil
+	case !known:
+		return queue.ErrUnavailable
+	}
+	return queue.ErrPlaceInvalid
 }
 
 // leaveAll ends the places of an account that was deleted, in all lines.

@@ -97,3 +97,52 @@ func TestADeletedAccountsPlaceAndStreamEnd(t *testing.T) {
 	default:
 	}
 }
+
+// A gateway that was started while Redis does not say who is revoked lets nobody pass who
+// needs an account, takes nobody's place away, and goes on by itself.
+func TestNobodyPassesBeforeItIsKnownWhoIsRevoked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, revoked := context.Background(), w.prefix+"revoked"
+	w.line(sale, func(p *queue.Policy) { p.State, p.Identity = queue.Paused, queue.ByAccount })
+	w.line("browsers", func(p *queue.Policy) { p.State, p.Identity = queue.Paused, queue.ByBrowser })
+	// Everything else is read: only this cannot be.
+	if err := w.redis.Set(ctx, revoked, "no sorted set", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	token, err := w.tokens.Mint(queue.PlaceRef{SaleID: sale, Epoch: 1, N: 1, Subject: "acc-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := w.gateway()
+	mine := "/v1/queues/" + sale + "/places/me"
+	for _, c := range []struct {
+		method, path string
+		header       []string
+	}{
+		{"POST", "/v1/queues/" + sale + "/places", []string{"Authorization", w.bearer("acc-1", "fan")}},
+		{"GET", "/v1/admin/queues", []string{"Authorization", w.bearer("acc-1", "admin")}},
+		{"GET", mine, []string{"Place-Token", token}},
+		{"GET", mine, []string{"Cookie", "place_" + sale + "=x; place_" + sale + "=" + token}},
+		{"POST", mine + "/entry", []string{"Place-Token", token}},
+		{"DELETE", mine, []string{"Place-Token", token}},
+		{"GET", mine + "/events", []string{"Place-Token", token}},
+		{"GET", "/readyz", nil},
+	} {
+		a := g.call(c.method, c.path, "", c.header...)
+		if a.StatusCode != http.StatusServiceUnavailable || a.code() != "upstream_unavailable" || c.header != nil && a.Header.Get("Retry-After") == "" || len(a.Cookies()) > 0 {
+			t.Errorf("%s %s %v: %d %s, cookies %v", c.method, c.path, c.header, a.StatusCode, a.text, a.Cookies())
+		}
+	}
+	for path, method := range map[string]string{"/v1/queues/" + sale: "GET", "/v1/queues/browsers/places": "POST"} { // nobody's account
+		if a := g.call(method, path, ""); a.StatusCode >= 300 {
+			t.Errorf("%s %s: %d %s", method, path, a.StatusCode, a.text)
+		}
+	}
+	if err := w.redis.Del(ctx, revoked).Err(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it goes on", func() bool {
+		return g.call("POST", "/v1/queues/"+sale+"/places", "", "Authorization", w.bearer("acc-1", "fan")).StatusCode == http.StatusCreated
+	})
+}

@@ -111,7 +111,7 @@ func (s *Service) wireRoutes() error {
 	s.front = queueredis.NewFront(store, s.log, system)
 	held := func() bool { return !s.proxy.Healthy() }
 	s.front.HoldWhile(held)
-	s.ready = append(s.ready, httpd.Check{Name: "lines", Probe: s.front.Ready})
+	s.ready = append(s.ready, httpd.Check{Name: "lines", Probe: s.front.Ready}, httpd.Check{Name: "revoked_tokens", Probe: s.revoked.Ready})
 	s.lines = newLines(s.front, held, newPromises(system, s.metrics), s.revoked.IsGone)
 	routes, err := api.New(api.Config{
 		Lines: s.lines, Operator: operator{store, s.front},
@@ -153,6 +153,7 @@ func (s *Service) Run(ctx context.Context) error {
 		s.proxy.StopStreams()
 	}))
 	defer stopStreams()
+	s.revoked.Begin(ctx) // before anybody is answered
 	var group guard.Group
 	group.Keep(background, "lines", s.front.Run)
 	group.Keep(background, "hub", func(ctx context.Context) error { return s.lines.hub.Run(ctx, s.front.Told()) })

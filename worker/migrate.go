@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/fairgate/fairgate/shared/account"
 	"github.com/fairgate/fairgate/shared/account/accountpg"
 	"github.com/fairgate/fairgate/shared/catalogue/cataloguepg"
 	"github.com/fairgate/fairgate/shared/platform/config"
@@ -23,6 +25,8 @@ import (
 type MigrateConfig struct {
 	Env         config.Env    `env:"ENV" envDefault:"production"`
 	PostgresURL config.Secret `env:"POSTGRES_URL" envDefault:"postgres://fairgate:fairgate@127.0.0.1:8032/fairgate?sslmode=disable"`
+	// EmailKey is the booking API's, for the development data only.
+	EmailKey config.Secret `env:"EMAIL_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtZW1haWwta2V5LTE="`
 }
 
 // errUsage is how the migrate command is used.
@@ -82,7 +86,12 @@ func seed(ctx context.Context, cfg MigrateConfig, out io.Writer) error {
 		return err
 	}
 	defer pool.Close()
-	accounts, err := accountpg.Seed(ctx, pool, password.NewHasher().Hash)
+	emailKey, err := base64.StdEncoding.DecodeString(cfg.EmailKey.Reveal())
+	if err != nil {
+		return fmt.Errorf("EMAIL_KEY: %w", err)
+	}
+	mark := func(email string) account.EmailMark { return account.MarkOf(emailKey, email) }
+	accounts, err := accountpg.Seed(ctx, pool, password.NewHasher().Hash, mark)
 	if err != nil {
 		return fmt.Errorf("accounts: %w", err)
 	}

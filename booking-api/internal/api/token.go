@@ -25,8 +25,9 @@ const (
 type Revoked interface {
 	// Revoke ends the tokens that the account has been given, everywhere within a second.
 	Revoke(ctx context.Context, accountID string) error
-	// Has reports whether a token issued then is revoked; it asks nobody.
-	Has(accountID string, issued time.Time) bool
+	// Has reports whether a token issued then is revoked. It fails while that cannot be
+	// known.
+	Has(ctx context.Context, accountID string, issued time.Time) (bool, error)
 	// Changed returns a channel that is closed when the next account is heard of.
 	Changed() <-chan struct{}
 }
@@ -71,7 +72,7 @@ func (t *tokens) mint(a account.Account) (string, error) {
 }
 
 // verify returns whom token names; errs.ErrUnauthenticated for anything that is
-// not one of our valid access tokens.
+// not one of our valid access tokens, another error while it cannot be known.
 func (t *tokens) verify(ctx context.Context, token string) (Caller, error) {
 	claims, err := t.verifier.Verify(ctx, token)
 	if err != nil {
@@ -81,14 +82,24 @@ func (t *tokens) verify(ctx context.Context, token string) (Caller, error) {
 	if claims.ExpiresAt != nil {
 		caller.until = claims.ExpiresAt.Time
 	}
-	if t.isRevoked(caller) {
-		return Caller{}, errs.ErrUnauthenticated
+	if err := t.stands(ctx, caller); err != nil {
+		return Caller{}, err
 	}
 	return caller, nil
 }
 
-// isRevoked reports whether a token that was good when it was shown no longer is.
-func (t *tokens) isRevoked(c Caller) bool { return t.revoked.Has(c.ID, c.issued) }
+// stands fails with errs.ErrUnauthenticated once the token that was good when it was
+// shown is revoked, and with another error while that cannot be known.
+func (t *tokens) stands(ctx context.Context, c Caller) error {
+	revoked, err := t.revoked.Has(ctx, c.ID, c.issued)
+	if err != nil {
+		return err
+	}
+	if revoked {
+		return errs.ErrUnauthenticated
+	}
+	return nil
+}
 
 // waitFor returns when ctx or stop ends, or the token of the caller, if any, has expired
 // or is revoked.
@@ -102,7 +113,7 @@ func (t *tokens) waitFor(ctx context.Context, stop <-chan struct{}, caller *Call
 		var changed <-chan struct{}
 		if caller != nil {
 			changed = t.revoked.Changed() // before it is asked: what comes after that closes it
-			if t.isRevoked(*caller) {
+			if t.stands(ctx, *caller) != nil {
 				return
 			}
 		}

@@ -80,9 +80,9 @@ type Config struct {
 	PassKeys jwks.Set    // published
 	Accounts jwks.Source // keys of access tokens
 	// Revoked reports whether an account's access token that was issued then is
-	// revoked; it asks nobody.
-	Revoked        func(accountID string, issued time.Time) bool
-	Gone           func(accountID string) bool // the account was deleted; asks nobody
+	// revoked; it asks nobody. While it is not known, nobody passes.
+	Revoked        func(accountID string, issued time.Time) (revoked, known bool)
+	Gone           func(accountID string) (gone, known bool) // the account was deleted; as with Revoked
 	Pages          *web.Pages
 	Proxy          Proxy
 	Streams        *httpd.Streams

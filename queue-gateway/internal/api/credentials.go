@@ -53,11 +53,22 @@ func (a *API) bearer(c *fiber.Ctx) (*caller, error) {
 		return nil, errs.ErrUnauthenticated.WithMessage("The access token is not valid.").Because(err)
 	case err != nil:
 		return nil, err
-	case who.Subject == "" || a.Revoked(who.Subject, jwks.IssuedAt(who.IssuedAt)):
+	case who.Subject == "":
+		return nil, errs.ErrUnauthenticated
+	}
+	revoked, known := a.Revoked(who.Subject, jwks.IssuedAt(who.IssuedAt))
+	switch {
+	case !known:
+		return nil, errNotKnown
+	case revoked:
 		return nil, errs.ErrUnauthenticated
 	}
 	return &who, nil
 }
+
+// errNotKnown is what callers hear who need an account while it is not known yet which
+// accounts are deleted: a gateway that was started while Redis is away.
+var errNotKnown = errs.ErrUpstream.WithMessage("Accounts cannot be checked just now; your place is kept.").WithRetryAfter(2 * time.Second)
 
 // account returns the caller's account, which the route insists on.
 func (a *API) account(c *fiber.Ctx) (*caller, error) {
@@ -127,8 +138,14 @@ func (a *API) checkPlace(c *fiber.Ctx, token string, policy queue.Policy) (queue
 	if ref.Epoch < policy.Epoch {
 		return ref, queue.ErrPlaceInvalid.WithMessage("The line has been reset since this place was given.")
 	}
-	if policy.Identity == queue.ByAccount && a.Gone(ref.Subject) {
-		return ref, queue.ErrPlaceInvalid.WithMessage("The account of this place no longer exists.")
+	if policy.Identity == queue.ByAccount {
+		gone, known := a.Gone(ref.Subject)
+		if !known {
+			return ref, errNotKnown
+		}
+		if gone {
+			return ref, queue.ErrPlaceInvalid.WithMessage("The account of this place no longer exists.")
+		}
 	}
 	who, err := a.bearer(c)
 	if err != nil {

@@ -119,6 +119,9 @@ func (s pageSource) Place(c *fiber.Ctx, sale string) (web.Place, error) {
 	}
 	out := web.Place{LineState: string(line.State)}
 	ref, _, err := s.placeOf(c)
+	if errs.KindOf(err) == errs.Unavailable {
+		return out, err
+	}
 	if err != nil {
 		return out, nil //nolint:nilerr // no place, or none any more: the page offers to join
 	}

@@ -40,11 +40,27 @@ func (s *Store) Create(ctx context.Context, a account.Account, passwordHash stri
 	return err
 }
 
-// CreateMany stores many accounts with one password hash in one COPY; used for
-// development data only.
-func (s *Store) CreateMany(ctx context.Context, accounts []account.Account, passwordHash string) error {
+// CreateMany stores many accounts with one password hash in one COPY, or none of them:
+// account.ErrEmailTaken as with Create. Used for development data only.
+func (s *Store) CreateMany(ctx context.Context, accounts []account.Account, passwordHash string, mark func(email string) account.EmailMark) error {
+	const erased = `SELECT EXISTS (SELECT FROM erased_email WHERE mark = ANY($1))`
+	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := copyAccounts(ctx, tx, accounts, passwordHash); err != nil {
+			return err
+		}
+		// After the accounts are there: an erasure that they waited for has left its mark.
+		var taken bool
+		err := tx.QueryRow(ctx, erased, marksOf(accounts, mark)).Scan(&taken)
+		if err == nil && taken {
+			err = account.ErrEmailTaken
+		}
+		return err
+	})
+}
+
+func copyAccounts(ctx context.Context, tx pgx.Tx, accounts []account.Account, passwordHash string) error {
 	columns := []string{"id", "email", "password_hash", "name", "role", "locale", "created_at"}
-	_, err := s.pool.CopyFrom(ctx, pgx.Identifier{"account"}, columns, pgx.CopyFromSlice(len(accounts), func(i int) ([]any, error) {
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"account"}, columns, pgx.CopyFromSlice(len(accounts), func(i int) ([]any, error) {
 		a := accounts[i]
 		return []any{a.ID, a.Email, passwordHash, a.Name, string(a.Role), a.Locale, a.CreatedAt}, nil
 	}))
@@ -52,6 +68,15 @@ func (s *Store) CreateMany(ctx context.Context, accounts []account.Account, pass
 		return account.ErrEmailTaken
 	}
 	return err
+}
+
+func marksOf(accounts []account.Account, mark func(email string) account.EmailMark) [][]byte {
+	marks := make([][]byte, len(accounts))
+	for i, a := range accounts {
+		m := mark(a.Email)
+		marks[i] = m[:]
+	}
+	return marks
 }
 
 const columns = `id, email, name, role, locale, created_at, password_hash`

@@ -51,7 +51,7 @@ func TestAddressesFromBeforeStillWork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := accountpg.New(pool).CreateMany(ctx, []account.Account{before}, hash); err != nil {
+		if err := accountpg.New(pool).CreateMany(ctx, []account.Account{before}, hash, testMark); err != nil {
 			t.Fatal(err)
 		}
 		if got, _, err := s.LogIn(ctx, email, goodPassword, from()); err != nil || got.ID != before.ID {
@@ -79,7 +79,7 @@ func TestAPasswordIsTheSameHoweverItIsComposed(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := account.Account{ID: ident.New("acc"), Email: email, Name: "a", Role: account.Fan, Locale: "ko"}
-		if err := accountpg.New(pool).CreateMany(ctx, []account.Account{before}, hash); err != nil {
+		if err := accountpg.New(pool).CreateMany(ctx, []account.Account{before}, hash, testMark); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package accountredis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -13,15 +14,19 @@ import (
 )
 
 // Revoked is the accounts whose access tokens were revoked, and those among them that are
-// deleted: few, each for as long as a token lives. All processes share one sorted set and answer from copies of it, which
-// are a second old at most while Redis answers. A copy forgets only what has expired,
-// so a Redis that is away, or empty again, gives nobody's token back. While it is away
-// nobody can be revoked either: Revoke fails, and its caller with it.
+// deleted: few, each for as long as a token lives. All processes share one sorted set and
+// answer from copies of it, which are a second old at most while Redis answers. A copy
+// forgets only what has expired, so a Redis that is away, or empty again, takes nothing
+// from a process that has looked at it once. One that has not looked yet, as it was started
+// while Redis is away, knows nothing and says so: its callers have to ask elsewhere, or to
+// let nobody pass. While Redis is away nobody can be revoked either: Revoke fails, and its
+// caller with it.
 type Revoked struct {
 	client   redis.UniversalClient
 	key      string
 	lifetime time.Duration
 	copied   atomic.Pointer[map[string]time.Time] // member → when it was revoked
+	looked   atomic.Bool                          // the copy has been whole
 	changed  atomic.Pointer[chan struct{}]
 }
 
@@ -122,16 +127,43 @@ func (r *Revoked) mark(ctx context.Context, members ...string) error {
 }
 
 // Has reports whether a token of the account that was issued at issued is revoked. It
-// asks nobody. Tokens say when they were issued in whole seconds.
-func (r *Revoked) Has(accountID string, issued time.Time) bool {
+// asks nobody: it is not known, unless this process has heard of that very account, until
+// it has looked once. Tokens say when they were issued in whole seconds.
+func (r *Revoked) Has(accountID string, issued time.Time) (revoked, known bool) {
+	known = r.looked.Load() // before the copy, which was whole before it
 	at, found := (*r.copied.Load())[accountID]
-	return found && !issued.After(at)
+	revoked = found && !issued.After(at)
+	return revoked, known || revoked
 }
 
-// IsGone reports whether the account was deleted. It asks nobody.
-func (r *Revoked) IsGone(accountID string) bool {
-	_, found := (*r.copied.Load())[goneMark+accountID]
-	return found
+// IsGone reports whether the account was deleted. It asks nobody: it is not known, as
+// with Has, until this process has looked once.
+func (r *Revoked) IsGone(accountID string) (gone, known bool) {
+	known = r.looked.Load()
+	_, gone = (*r.copied.Load())[goneMark+accountID]
+	return gone, known || gone
+}
+
+// errNotLooked says that Redis has not been asked yet, or has not answered.
+var errNotLooked = errors.New("redis: the revoked accounts have not been read yet")
+
+// Ready fails until it is known who is revoked.
+func (r *Revoked) Ready(context.Context) error {
+	if r.looked.Load() {
+		return nil
+	}
+	return errNotLooked
+}
+
+// firstLook is how long a process that starts waits for its first look.
+const firstLook = time.Second
+
+// Begin looks once, before anybody is answered: a Redis that answers is asked in time, one
+// that does not is waited for no longer than a moment.
+func (r *Revoked) Begin(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	_ = r.Look(ctx) // Run tries again, and until then Has says that it does not know
 }
 
 // Run keeps the copy current until ctx ends.
@@ -161,7 +193,16 @@ func (r *Revoked) Look(ctx context.Context) error {
 		found[id] = time.UnixMilli(int64(z.Score))
 	}
 	r.merge(found)
+	if !r.looked.Swap(true) {
+		r.tell() // who waits may have been answered by somebody else until now
+	}
 	return nil
+}
+
+// tell wakes whoever waits on Changed.
+func (r *Revoked) tell() {
+	changed := make(chan struct{})
+	close(*r.changed.Swap(&changed))
 }
 
 // merge adds to the copy and drops from it what no living token can be older than.
@@ -177,8 +218,7 @@ func (r *Revoked) merge(more map[string]time.Time) {
 		maps.DeleteFunc(fresh, func(_ string, at time.Time) bool { return at.Before(oldest) })
 		if r.copied.CompareAndSwap(old, &fresh) {
 			if news(*old, more) {
-				changed := make(chan struct{})
-				close(*r.changed.Swap(&changed))
+				r.tell()
 			}
 			return
 		}

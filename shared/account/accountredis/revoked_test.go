@@ -9,6 +9,50 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/backendtest"
 )
 
+// has is whether a token is known to be revoked.
+func has(r *accountredis.Revoked, account string, issued time.Time) bool {
+	revoked, known := r.Has(account, issued)
+	return revoked && known
+}
+
+// A process that was started while Redis is away knows nothing of anybody, and says so.
+func TestWhoIsRevokedIsNotKnownBeforeTheFirstLook(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	client, prefix := backendtest.Redis(t)
+	if err := accountredis.NewRevoked(client, prefix, time.Minute).Gone(ctx, "acc-1"); err != nil {
+		t.Fatal(err)
+	}
+	r, issued := accountredis.NewRevoked(client, prefix, time.Minute), time.Now().Add(-time.Minute)
+	away, cancel := context.WithCancel(ctx)
+	cancel()
+	r.Begin(away) // comes to nothing
+	for _, account := range []string{"acc-1", "acc-2"} {
+		if _, known := r.Has(account, issued); known {
+			t.Errorf("%s: it is said to be known whether the token is revoked", account)
+		}
+		if _, known := r.IsGone(account); known {
+			t.Errorf("%s: it is said to be known whether the account is gone", account)
+		}
+	}
+	if r.Ready(ctx) == nil {
+		t.Error("it is ready")
+	}
+	changed := r.Changed()
+	r.Begin(ctx)
+	<-changed
+	if err := r.Ready(ctx); err != nil {
+		t.Error(err)
+	}
+	for account, want := range map[string]bool{"acc-1": true, "acc-2": false} {
+		revoked, known := r.Has(account, issued)
+		gone, knownGone := r.IsGone(account)
+		if revoked != want || gone != want || !known || !knownGone {
+			t.Errorf("%s: revoked %v, gone %v, known %v, %v", account, revoked, gone, known, knownGone)
+		}
+	}
+}
+
 func TestRevokedTokensAreKnownEverywhere(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -18,16 +62,19 @@ func TestRevokedTokensAreKnownEverywhere(t *testing.T) {
 	if err := here.Revoke(ctx, "acc-1"); err != nil {
 		t.Fatal(err)
 	}
-	if !here.Has("acc-1", before) {
+	if err := here.Look(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if !has(here, "acc-1", before) {
 		t.Error("the process that revoked takes the token")
 	}
-	if there.Has("acc-1", before) {
+	if has(there, "acc-1", before) {
 		t.Error("another process knows without having looked: this test shows nothing")
 	}
-	if err := there.Look(ctx); err != nil || !there.Has("acc-1", before) {
+	if err := there.Look(ctx); err != nil || !has(there, "acc-1", before) {
 		t.Errorf("another process takes the token after it looked (%v)", err)
 	}
-	if here.Has("acc-2", before) || here.Has("acc-1", time.Now().Add(time.Second)) {
+	if has(here, "acc-2", before) || has(here, "acc-1", time.Now().Add(time.Second)) {
 		t.Error("another account's token, or a later one, is refused")
 	}
 }
@@ -45,7 +92,7 @@ func TestRevokedTokensOutliveALossOfRedis(t *testing.T) {
 	if err := client.Del(ctx, prefix+"revoked").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Look(ctx); err != nil || !r.Has("acc-1", issued) {
+	if err := r.Look(ctx); err != nil || !has(r, "acc-1", issued) {
 		t.Errorf("the copy forgot with Redis (%v)", err)
 	}
 	gone, cancel := context.WithCancel(ctx)
@@ -91,7 +138,10 @@ func TestRevokedAccountsAreFollowed(t *testing.T) {
 			t.Errorf("acted on %q", account)
 		}
 	}
-	if later.IsGone("acc-stays") || !later.IsGone("acc-1") || !later.Has("acc-stays", time.Now().Add(-time.Minute)) || !later.Has("acc-1", time.Now().Add(-time.Minute)) {
+	stays, known := later.IsGone("acc-stays")
+	gone, _ := later.IsGone("acc-1")
+	issued := time.Now().Add(-time.Minute)
+	if stays || !known || !gone || !has(later, "acc-stays", issued) || !has(later, "acc-1", issued) {
 		t.Error("deleted are not those that were said to be gone, or a token of either is taken")
 	}
 }
