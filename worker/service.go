@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fairgate/fairgate/shared/account"
+	"github.com/fairgate/fairgate/shared/account/accountpg"
 	"github.com/fairgate/fairgate/shared/account/accountredis"
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/booking/bookingpg"
@@ -71,6 +72,7 @@ type Service struct {
 	asked    *bookingredis.Requests
 	revoked  *accountredis.Revoked
 	releaser booking.Releaser
+	books    *booking.Service
 	jobs     *run.Jobs
 	due      []run.Job
 }
@@ -100,6 +102,7 @@ func (s *Service) wire() error {
 	if err != nil {
 		return err
 	}
+	s.books = bookings
 	lines := queueredis.New(s.together, s.cfg.Redis.Prefix, nil)
 	s.revoked = accountredis.NewRevoked(s.redis, s.cfg.Redis.Prefix, account.AccessLifetime)
 	table, err := s.consumers(bookings, lines)
@@ -161,18 +164,23 @@ func (s *Service) consumers(bookings *booking.Service, lines *queueredis.Store) 
 	courier := notify.NewCourier(notifypg.NewDeliveries(s.pool), deliveryLease)
 	notifications, books := notifypg.NewStore(s.pool), bookingpg.New(s.pool)
 	inbox := notify.NewInbox(notifications, notifyredis.NewBell(s.together, s.cfg.Redis.Prefix))
+	deleted := accountpg.NewDeleted(s.pool)
 	slack := consume.Slack{Writer: writer, Courier: courier}
 	if s.cfg.SlackWebhookURL != "" {
 		slack.Post = counted(deliveries, "slack", slackhook.New(s.cfg.SlackWebhookURL).Post)
+	}
+	abandon := func(ctx context.Context, accountID string) error {
+		_, err := bookings.Abandon(ctx, accountID)
+		return err
 	}
 	return consume.Table(consume.Handlers{
 		Payments: consume.Payments{Execute: bookings.ExecuteRequested},
 		Tickets:  consume.Tickets{Issue: bookings.IssueTickets},
 		Line:     consume.Line{Sessions: lines},
-		Mail:     consume.Mail{Writer: writer, Courier: courier, Send: s.noted(counted(deliveries, "mail", mailer.Send))},
+		Mail:     consume.Mail{Deleted: deleted.At, Writer: writer, Courier: courier, Send: s.noted(counted(deliveries, "mail", mailer.Send))},
 		Slack:    slack,
-		Push:     consume.Push{Writer: writer, Tell: counted(deliveries, "push", inbox.Tell)},
-		Erasure:  consume.Erasure{Forget: []func(context.Context, string) error{books.ForgetAccount, notifications.Forget, s.revoked.Gone}},
+		Push:     consume.Push{Deleted: deleted.At, Writer: writer, Tell: counted(deliveries, "push", inbox.Tell)},
+		Erasure:  consume.Erasure{Forget: []func(context.Context, string) error{abandon, books.ForgetAccount, notifications.Forget, s.revoked.Gone}},
 	}), nil
 }
 
@@ -231,7 +239,8 @@ func (s *Service) Run(ctx context.Context) error {
 	return err
 }
 
-// releaseAccount releases what a deleted account still holds.
+// releaseAccount releases what a deleted account still holds, or has booked and not begun
+// to pay.
 func (s *Service) releaseAccount(ctx context.Context, accountID string) error {
 	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
@@ -241,7 +250,13 @@ func (s *Service) releaseAccount(ctx context.Context, accountID string) error {
 	} else if released > 0 {
 		s.log.InfoContext(ctx, "released the holds of a deleted account", "account_id", accountID, "holds", released)
 	}
-	return err
+	cancelled, bookErr := s.books.Abandon(ctx, accountID)
+	if bookErr != nil {
+		s.log.WarnContext(ctx, "the unpaid bookings of a deleted account are not cancelled yet", "account_id", accountID, "error", bookErr)
+	} else if cancelled > 0 {
+		s.log.InfoContext(ctx, "cancelled the unpaid bookings of a deleted account", "account_id", accountID, "bookings", cancelled)
+	}
+	return errors.Join(err, bookErr)
 }
 
 // finish is how long what is in hand may go on when the worker is stopped; what is

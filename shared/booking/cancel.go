@@ -23,6 +23,29 @@ func (s *Service) Cancel(ctx context.Context, command CancelCommand) (Booking, e
 	return settled.Booking, nil
 }
 
+// Abandon cancels what an account that is no more has booked and not begun to pay, whose
+// seats are free at once, and returns how many bookings that were. What is being paid, and
+// what waits for a deposit, whose money may be on its way, goes on as if the account were
+// there. It may be repeated.
+func (s *Service) Abandon(ctx context.Context, accountID string) (int, error) {
+	ids, err := s.store.Unpaid(ctx, accountID)
+	if err != nil {
+		return 0, err
+	}
+	cancelled := 0
+	for _, id := range ids {
+		settled, err := s.store.Abandon(ctx, id)
+		if err != nil {
+			return cancelled, err
+		}
+		s.announce(ctx, settled)
+		if settled.Moved {
+			cancelled++
+		}
+	}
+	return cancelled, nil
+}
+
 const cancelTimeout = 10 * time.Second
 
 // SendDueRefunds sends the refunds that are requested and asks about those whose

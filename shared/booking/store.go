@@ -141,6 +141,12 @@ type Refunds interface {
 	// Cancel cancels an unpaid or free booking at once, or requests the refund of a
 	// paid one; ErrNotCancellable.
 	Cancel(ctx context.Context, bookingID, reason, requestID string) (Settlement, error)
+	// Unpaid returns the ids of the account's bookings that nobody has begun to pay.
+	Unpaid(ctx context.Context, accountID string) ([]string, error)
+	// Abandon cancels a booking that nobody has begun to pay, and takes the contact out of
+	// it, so that nobody is written to; one that is being paid, or is not unpaid any more,
+	// stays as it is.
+	Abandon(ctx context.Context, bookingID string) (Settlement, error)
 	// LeaseRefunds takes up to limit refunds that are due to be sent or asked about.
 	LeaseRefunds(ctx context.Context, limit int) ([]RefundOrder, error)
 	// RefundDone books a cancel of the provider as the refund; the seats return now.

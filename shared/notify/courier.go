@@ -51,6 +51,10 @@ var (
 	ErrInHand    = errs.New(errs.Unavailable, "delivery_in_hand", "Somebody else is sending this just now.")
 )
 
+// ErrUnwanted is what sending ends with when the recipient is no more: the delivery is
+// never sent, and the note of it says so.
+var ErrUnwanted = errs.New(errs.Gone, "recipient_gone", "The account that this is for was deleted.")
+
 // Deliveries keeps which mails and posts were sent.
 type Deliveries interface {
 	// Lease takes a delivery in hand for ttl: a new one, a pending one or one whose

@@ -124,7 +124,7 @@ const elsewhere = `
 | Redis, lines | the account's id | the line's end |
 | Redis, holds | the account's id | a day after the hold; as the key of a count of seats, 30 days |
 | Redis, revoked tokens | the account's id | 15 minutes |
-| RabbitMQ | events about bookings with e-mail and name: a mail that was on its way is still sent | moments; while a mail server is down up to six hours; what is parked, until an operator deals with it |
+| RabbitMQ | events about bookings with e-mail and name: of the mails that were on their way only those about money that goes back, or was taken since, are still sent | moments; while a mail server is down up to six hours; what is parked, until an operator deals with it |
 | logs, traces | masked e-mails ("f***@fairgate.test"), ids, network addresses of requests | as long as the operator keeps them |
 | audit files | ids and what operators noted | AUDIT_RETENTION |
 | the payment provider | the payment, and the reason of a cancellation | as its contract says |

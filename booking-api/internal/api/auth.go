@@ -173,7 +173,7 @@ func (a *api) meRoutes() {
 	add(a, route{account: true, Operation: huma.Operation{
 		OperationID: "delete-me", Method: http.MethodDelete, Path: "/v1/me", Tags: []string{"accounts"},
 		Summary: "Delete my account", Description: "Asks for the password (403 `wrong_password`). Name and e-mail are erased, all log-ins end; nobody signs up with the e-mail again; " +
-			"bookings stay with the account's id.",
+			"bookings that nobody has begun to pay are cancelled, all others stay with the account's id.",
 		DefaultStatus: http.StatusNoContent, Middlewares: huma.Middlewares{a.refuseElsewhere, a.noteBrowser},
 	}, fails: []*errs.Error{account.ErrWrongPassword, errs.ErrRateLimited, errElsewhere}}, a.deleteMe)
 }

@@ -2,6 +2,7 @@ package bookingpg
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,20 +24,25 @@ func (s *Store) ForgetAccount(ctx context.Context, accountID string) error {
 	})
 }
 
-// ForgetDue does what ForgetAccount had to leave, for up to limit accounts, and returns for how
-// many of them everything is done. An account is looked at for an hour at least: a
-// request that it had made while it was erased may still have made a booking.
-func (s *Store) ForgetDue(ctx context.Context, limit int) (int, error) {
+// ForgetDue does what ForgetAccount had to leave, for up to limit of the accounts that
+// were not looked at since round, and returns how many it looked at, and for how many of
+// them everything is done. An account is looked at for an hour at least: a request that it
+// had made while it was erased may still have made a booking.
+func (s *Store) ForgetDue(ctx context.Context, round time.Time, limit int) (looked, finished int, err error) {
+	// Whoever was looked at the longest ago comes first: those that cannot be forgotten yet
+	// keep nobody waiting.
 	const due = `
-		SELECT account_id FROM forgotten_account WHERE done_at IS NULL
-		ORDER BY asked_at LIMIT $1 FOR UPDATE SKIP LOCKED`
+		UPDATE forgotten_account SET looked_at = $2 WHERE account_id IN (
+			SELECT account_id FROM forgotten_account WHERE done_at IS NULL AND looked_at < $2
+			ORDER BY looked_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+		RETURNING account_id`
 	const done = `
 		UPDATE forgotten_account f SET done_at = now()
 		WHERE account_id = ANY($1) AND asked_at < now() - interval '1 hour'
 		  AND NOT EXISTS (SELECT FROM booking b WHERE b.account_id = f.account_id AND (b.email <> '' OR b.name <> ''))`
-	finished := 0
-	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, due, limit)
+	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		looked, finished = 0, 0
+		rows, err := tx.Query(ctx, due, limit, round)
 		if err != nil {
 			return err
 		}
@@ -51,10 +57,10 @@ func (s *Store) ForgetDue(ctx context.Context, limit int) (int, error) {
 			return err
 		}
 		tag, err := tx.Exec(ctx, done, accounts)
-		finished = int(tag.RowsAffected())
+		looked, finished = len(accounts), int(tag.RowsAffected())
 		return err
 	})
-	return finished, err
+	return looked, finished, err
 }
 
 // forgetNames clears the contact, and the reasons that fans wrote, of the accounts'

@@ -35,6 +35,35 @@ func (s *Store) Cancel(ctx context.Context, bookingID, reason, _ string) (bookin
 	return settled, err
 }
 
+// Unpaid implements booking.Refunds.
+func (s *Store) Unpaid(ctx context.Context, accountID string) ([]string, error) {
+	const q = `
+		SELECT b.id FROM booking b JOIN payment p ON p.booking_id = b.id
+		WHERE b.account_id = $1 AND b.state = 'pending_payment' AND p.state = 'ready' ORDER BY b.id`
+	rows, err := s.pool.Query(ctx, q, accountID)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// Abandon implements booking.Refunds. A confirm that came first has moved the booking on,
+// and it stays so; one that comes later finds it cancelled before the provider is asked.
+func (s *Store) Abandon(ctx context.Context, bookingID string) (booking.Settlement, error) {
+	var settled booking.Settlement
+	err := s.inTx(ctx, func(tx *work) error {
+		settled = booking.Settlement{}
+		l, err := lock(ctx, tx, bookingID)
+		if err != nil || l.State != booking.PendingPayment || l.Payment.State != booking.PaymentReady {
+			return err
+		}
+		l.Contact.Email, l.Contact.Name = "", ""
+		tx.Queue(`UPDATE booking SET email = '', name = '' WHERE id = $1`, l.ID)
+		return l.cancelUnpaid(ctx, tx, "", &settled)
+	})
+	return settled, err
+}
+
 func (l *locked) setReason(tx *work, reason string) {
 	l.CancelReason = reason
 	tx.Queue(`UPDATE booking SET cancel_reason = $2 WHERE id = $1`, l.ID, reason)

@@ -173,6 +173,13 @@ func (s *Store) Cancel(ctx context.Context, bookingID, reason, requestID string)
 	return settled, err
 }
 
+// Abandon implements booking.Refunds.
+func (s *Store) Abandon(ctx context.Context, bookingID string) (booking.Settlement, error) {
+	settled, err := s.Store.Abandon(ctx, bookingID)
+	s.countCancelled(ctx, settled, err)
+	return settled, err
+}
+
 // External implements booking.Store.
 func (s *Store) External(ctx context.Context, charge booking.Charge, paid booking.ProviderPayment) (booking.Settlement, error) {
 	settled, err := s.Store.External(ctx, charge, paid)

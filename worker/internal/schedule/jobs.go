@@ -37,9 +37,10 @@ type Deps struct {
 	QueueDepths func(ctx context.Context) ([]rabbit.Depth, error)
 	// Pending returns the money whose outcome is not known yet.
 	Pending func(ctx context.Context) ([]booking.Pending, error)
-	// ForgetNames removes the names that erased accounts left in up to limit accounts'
-	// bookings, and returns for how many of them everything is done.
-	ForgetNames func(ctx context.Context, limit int) (int, error)
+	// ForgetNames removes the names that erased accounts left in their bookings, of up to
+	// limit accounts that were not looked at since round, and returns how many it looked at
+	// and for how many of them everything is done.
+	ForgetNames func(ctx context.Context, round time.Time, limit int) (looked, done int, err error)
 	Audit       Audit
 	Prunes      []Prune
 	Metrics     prometheus.Registerer
@@ -64,7 +65,7 @@ func Table(d Deps) []run.Job {
 		{Name: "sweep_holds", Every: 10 * time.Second, Do: batches(d.SweepHolds)},
 		{Name: "release_ended_sessions", Every: 200 * time.Millisecond, Do: d.Endings.release},
 		{Name: "forget_idempotency_keys", Every: time.Minute, Do: batches(d.Bookings.ForgetKeys)},
-		{Name: "forget_names", Every: time.Minute, Do: counted(func(ctx context.Context) (int, error) { return d.ForgetNames(ctx, limit) })},
+		{Name: "forget_names", Every: time.Minute, Do: forgetNames(d.ForgetNames)},
 		{Name: "prune", Every: 10 * time.Minute, Timeout: 5 * time.Minute, Do: prune(d.Prunes)},
 		{Name: "check_invariants", Every: 15 * time.Second, Timeout: time.Minute, Do: sweep(d.Bookings.Sweep)},
 		{Name: "measure_invariants", Every: 15 * time.Second, Everywhere: true, Do: invariants(d.Bookings.Violations, d.Metrics)},
@@ -83,6 +84,20 @@ func looked(f func(ctx context.Context) (booking.Looked, error)) func(context.Co
 	return func(ctx context.Context) (run.Tally, error) {
 		l, err := f(ctx)
 		return run.Tally{Selected: l.Taken, Done: l.Taken - l.Failed, Failed: l.Failed}, err
+	}
+}
+
+// forgetNames looks once at every erased account of which something may be left.
+func forgetNames(f func(ctx context.Context, round time.Time, limit int) (looked, done int, err error)) func(context.Context) (run.Tally, error) {
+	return func(ctx context.Context) (run.Tally, error) {
+		var all run.Tally
+		for round := time.Now(); ; {
+			looked, done, err := f(ctx, round, limit)
+			all.Selected, all.Done = all.Selected+looked, all.Done+done
+			if err != nil || looked < limit || ctx.Err() != nil {
+				return all, err
+			}
+		}
 	}
 }
 

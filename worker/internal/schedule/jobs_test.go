@@ -73,6 +73,28 @@ func TestARunWorksOffTheWholeBacklog(t *testing.T) {
 	}
 }
 
+// An account of which something is left for now keeps none of the others waiting.
+func TestARunLooksAtEveryErasedAccountOnce(t *testing.T) {
+	t.Parallel()
+	const erased = 3*limit + 7
+	var looks int
+	var first time.Time
+	tally, err := forgetNames(func(_ context.Context, round time.Time, most int) (looked, done int, err error) {
+		if first.IsZero() {
+			first = round
+		}
+		if !round.Equal(first) {
+			t.Errorf("another round in the same run: it would never end")
+		}
+		looked = min(most, erased-looks)
+		looks += looked
+		return looked, 1, nil
+	})(context.Background())
+	if err != nil || looks != erased || tally != (run.Tally{Selected: erased, Done: 4}) {
+		t.Errorf("%+v, %v, %d looked at", tally, err, looks)
+	}
+}
+
 func TestARunThatFailsTellsWhatItDid(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
