@@ -17,7 +17,7 @@ import (
 // deleted: few, each for as long as a token lives. All processes share one sorted set and
 // answer from copies of it, which are a second old at most while Redis answers. A copy
 // forgets only what has expired, so a Redis that is away, or empty again, takes nothing
-// from a process that has looked at it once. One that has not looked yet, as it was started
+// from a process that has looked at it once, and gets back what that knows. One that has not looked yet, as it was started
 // while Redis is away, knows nothing and says so: its callers have to ask elsewhere, or to
 // let nobody pass. While Redis is away nobody can be revoked either: Revoke fails, and its
 // caller with it.
@@ -195,6 +195,29 @@ func (r *Revoked) Look(ctx context.Context) error {
 	r.merge(found)
 	if !r.looked.Swap(true) {
 		r.tell() // who waits may have been answered by somebody else until now
+	}
+	return r.giveBack(ctx, found)
+}
+
+// giveBack puts into Redis what this process knows and Redis has forgotten, as it was
+// started empty: a process that starts later learns it from there.
+func (r *Revoked) giveBack(ctx context.Context, found map[string]time.Time) error {
+	var lost []redis.Z
+	for member, at := range *r.copied.Load() {
+		if _, there := found[member]; !there {
+			lost = append(lost, redis.Z{Score: float64(at.UnixMilli()), Member: member})
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZAddNX(ctx, r.key, lost...)
+		p.PExpire(ctx, r.key, r.lifetime+time.Minute)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("redis: give the revoked accounts back: %w", err)
 	}
 	return nil
 }

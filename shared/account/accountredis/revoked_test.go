@@ -95,6 +95,10 @@ func TestRevokedTokensOutliveALossOfRedis(t *testing.T) {
 	if err := r.Look(ctx); err != nil || !has(r, "acc-1", issued) {
 		t.Errorf("the copy forgot with Redis (%v)", err)
 	}
+	later := accountredis.NewRevoked(client, prefix, time.Minute)
+	if err := later.Look(ctx); err != nil || !has(later, "acc-1", issued) {
+		t.Errorf("a process that starts now takes the token (%v)", err)
+	}
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	if err := r.Revoke(gone, "acc-2"); err == nil {
