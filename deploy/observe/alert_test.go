@@ -180,7 +180,7 @@ func TestATrippedBreakerReachesSlack(t *testing.T) {
 	var tripped time.Time
 	eventually(t, func() []string {
 		metrics := fetch(t, strings.Fields(os.Getenv("FAIRGATE_METRICS_URLS"))[0])
-		if !strings.Contains(metrics, "fairgate_upstream_breaker_state 2") && !strings.Contains(metrics, "fairgate_upstream_breaker_state 1") {
+		if !strings.Contains(metrics, "fairgate_upstream_breaker_state{class=\"all\"} 2") && !strings.Contains(metrics, "fairgate_upstream_breaker_state{class=\"all\"} 1") {
 			return []string{"the breaker is closed"}
 		}
 		tripped = time.Now()

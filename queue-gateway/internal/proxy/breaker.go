@@ -7,17 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/sony/gobreaker/v2"
-	"github.com/valyala/fasthttp"
 
-	"github.com/fairgate/fairgate/shared/guard"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
@@ -29,6 +25,7 @@ var (
 	errInFront = errors.New("a load balancer in front of the upstream answered in its place")
 	errOverdue = errors.New("the upstream has not answered anybody for long")
 	errNoPulse = errors.New("the upstream did not answer the probe")
+	errCounted = errors.New("that this was not answered has been counted")
 )
 
 // errCaller marks a failure as the caller's, not the upstream's: a body that cannot be
@@ -46,102 +43,131 @@ const (
 	maxStruggling = 10
 )
 
-// breaker stops asking an upstream that keeps failing. Requests are counted when they
-// end: counted at their start, as gobreaker does it, those that take longer than the
-// window would never meet their own failures in it. Those that nobody answers are counted
-// sooner, see overdue.
+// breaker stops asking an upstream that keeps failing: all of it once it does not answer,
+// and of one that answers the class of routes that it answers badly (late, or with 5xx).
+// Requests are counted when they end: counted at their start, as gobreaker does it, those
+// that take longer than the window would never meet their own failures in it. Those that
+// nobody answers are counted sooner, see overdue.
 type breaker struct {
-	circuit    *gobreaker.CircuitBreaker[*http.Response]
-	slow       time.Duration
-	requests   *prometheus.CounterVec
-	lastAnswer atomic.Int64 // Unix nanoseconds
-	unreached  atomic.Int64 // requests in a row without any answer
+	whole     *circuit // opens when requests go unanswered, whatever their class
+	classes   map[routeClass]*class
+	slow      time.Duration
+	requests  *prometheus.CounterVec
+	unreached atomic.Int64 // requests in a row without any answer
+}
+
+// class is the routes of one class.
+type class struct {
+	*circuit
 	struggling atomic.Int64 // answers in a row that were late or spoke of overload
-	tripped    atomic.Bool  // open or half open; asking the circuit takes a lock, and each poll asks
 }
 
 func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registerer) *breaker {
 	factory := promauto.With(metrics)
-	state := factory.NewGauge(prometheus.GaugeOpts{
-		Name: "fairgate_upstream_breaker_state",
-		Help: "The breaker in front of the booking API: 0 closed, 1 half open, 2 open.",
-	})
-	trips := factory.NewCounter(prometheus.CounterOpts{
-		Name: "fairgate_upstream_breaker_trips_total", Help: "Times that the breaker has opened.",
-	})
-	b := &breaker{slow: slow, requests: factory.NewCounterVec(prometheus.CounterOpts{
+	b := &breaker{slow: slow, classes: map[routeClass]*class{}, requests: factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "fairgate_upstream_requests_total",
 		Help: "Requests handed to the booking API, by outcome: answered, slow, fault (5xx), unreached, refused (by the breaker), caller (its request could not be handed on).",
 	}, []string{"outcome"})}
 	for _, outcome := range []string{"answered", "slow", "fault", "unreached", "refused", "caller"} {
 		b.requests.WithLabelValues(outcome)
 	}
-	b.circuit = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
-		Name:         "booking-api",
-		MaxRequests:  3,
-		Interval:     window,
-		BucketPeriod: time.Second,
-		Timeout:      2 * time.Second,
-		ReadyToTrip: func(n gobreaker.Counts) bool {
-			answers := n.TotalSuccesses + n.TotalFailures
-			return b.unreached.Load() >= maxUnreached || b.struggling.Load() >= maxStruggling ||
-				answers >= enoughAnswers && n.TotalFailures*2 >= answers
-		},
-		IsExcluded: func(err error) bool { return errors.Is(err, errCaller) || errors.Is(err, errPatient) },
-		OnStateChange: func(_ string, from, to gobreaker.State) {
-			state.Set(float64(to))
-			b.tripped.Store(to != gobreaker.StateClosed)
-			if to == gobreaker.StateOpen {
-				trips.Inc()
-			}
-			log.Warn("upstream breaker", "from", from.String(), "to", to.String())
-		},
+	gauges := newBreakerGauges(factory)
+	b.whole = newCircuit("all", log, gauges, func(n gobreaker.Counts) bool {
+		return b.unreached.Load() >= maxUnreached || mostFailed(n)
 	})
+	for _, name := range routeClasses() {
+		c := &class{}
+		c.circuit = newCircuit(string(name), log, gauges, func(n gobreaker.Counts) bool {
+			return c.struggling.Load() >= maxStruggling || mostFailed(n)
+		})
+		b.classes[name] = c
+	}
 	return b
 }
 
-func (b *breaker) closed() bool { return !b.tripped.Load() }
-
-// quiet reports whether no answer has come for d.
-func (b *breaker) quiet(d time.Duration) bool {
-	return time.Since(time.Unix(0, b.lastAnswer.Load())) > d
+// mostFailed reports that there were enough answers, and half of them bad.
+func mostFailed(n gobreaker.Counts) bool {
+	answers := n.TotalSuccesses + n.TotalFailures
+	return answers >= enoughAnswers && n.TotalFailures*2 >= answers
 }
 
+// healthy reports whether fans can use the shop: nobody should be let in who cannot. That
+// log-ins or the operators' pages fail is no reason to keep out those who wait.
+func (b *breaker) healthy() bool {
+	for _, name := range shopClasses() {
+		if !b.classes[name].closed() {
+			return false
+		}
+	}
+	return b.whole.closed()
+}
+
+// closed reports whether everything is handed on.
+func (b *breaker) closed() bool {
+	for _, c := range b.classes {
+		if !c.closed() {
+			return false
+		}
+	}
+	return b.whole.closed()
+}
+
+// quiet reports whether no answer has come for d.
+func (b *breaker) quiet(d time.Duration) bool { return b.whole.silent() > d }
+
 // do sends one request, or refuses it. What is counted is the time to the beginning of
-// the answer, so the length of streams does not matter.
+// the answer, so the length of streams does not matter. The request's context must end
+// when its caller has the answer.
 func (b *breaker) do(request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	var response *http.Response
 	var verdict error
-	ask := func() (*http.Response, error) {
-		response, verdict = b.ask(request, send)
-		return response, verdict
-	}
-	if b.closed() {
-		overdue := b.watch(request)
-		_, _ = ask()
-		counted := overdue.end()
-		if b.closed() && !counted { // else it was sent before the breaker opened, and says nothing new
-			_, _ = b.circuit.Execute(func() (*http.Response, error) { return response, verdict })
+	c := b.classes[classOf(request)]
+	ask := func() {
+		hurried, overdue := b.watch(request, c)
+		response, verdict = b.ask(hurried, c, send)
+		if overdue.end() && response == nil { // its silence has been counted already
+			verdict = fmt.Errorf("%w: %w", errCounted, verdict)
 		}
-	} else if _, err := b.circuit.Execute(ask); response == nil && verdict == nil {
-		verdict = err
+	}
+	// Refused by the class first: a request that is not sent says nothing of the whole.
+	refusal := c.run(func() error {
+		if err := b.whole.run(func() error { ask(); return ofWhole(response, verdict) }); err != nil {
+			verdict = err
+		}
+		return ofClass(response, verdict)
+	})
+	if refusal != nil {
+		verdict = refusal
 	}
 	b.requests.WithLabelValues(outcomeOf(response, verdict)).Inc()
-	if response != nil {
-		b.lastAnswer.Store(time.Now().UnixNano())
-		return response, nil
+	if response == nil {
+		return nil, verdict
 	}
-	return nil, verdict
+	return response, nil
+}
+
+// probe asks whether the upstream is well, also while it is refused to others, and tells
+// those circuits that want to know.
+func (b *breaker) probe(request *http.Request, send func(*http.Request) (*http.Response, error)) *http.Response {
+	response, verdict := b.ask(request, &class{circuit: b.whole}, send)
+	b.whole.record(ofWhole(response, verdict))
+	for _, c := range b.classes {
+		if !c.closed() {
+			c.record(ofClass(response, verdict))
+		}
+	}
+	b.requests.WithLabelValues(outcomeOf(response, verdict)).Inc()
+	return response
 }
 
 // ask sends a request and returns the answer, if there is one, with what it says about
 // the upstream: nil for an answer in time.
-func (b *breaker) ask(request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+func (b *breaker) ask(request *http.Request, c *class, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	start, patient := time.Now(), mayTakeLong(request)
 	response, err := send(request)
 	took := time.Since(start)
 	if err != nil {
-		return nil, b.unanswered(request, err, took, patient)
+		return nil, b.unanswered(request, c, err, took)
 	}
 	if isFromInFront(response) {
 		_ = response.Body.Close()
@@ -151,77 +177,38 @@ func (b *breaker) ask(request *http.Request, send func(*http.Request) (*http.Res
 		return nil, errInFront
 	}
 	b.unreached.Store(0)
+	b.whole.answered()
+	c.answered()
 	switch {
 	case response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusGatewayTimeout:
-		b.struggling.Add(1)
+		c.struggling.Add(1)
 		return response, errFault
 	case response.StatusCode >= http.StatusInternalServerError:
 		return response, errFault
 	case patient:
 		return response, errPatient
 	case took > b.slow:
-		b.struggling.Add(1)
+		c.struggling.Add(1)
 		return response, errSlow
 	}
-	b.struggling.Store(0)
+	c.struggling.Store(0)
 	return response, nil
 }
 
-// overdue counts a request that still waits for its answer.
-type overdue struct {
-	mu             sync.Mutex
-	timer          *time.Timer
-	ended, counted bool
-}
-
-// watch counts the request as unreached, while it waits, once it has waited for slow and
-// nobody else has had an answer for as long, the probe included: one slow route does not
-// count. What may take long is not watched.
-func (b *breaker) watch(request *http.Request) *overdue {
-	o := &overdue{}
-	if mayTakeLong(request) {
-		return o
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.timer = time.AfterFunc(b.slow, guard.Func("proxy", func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		silent := time.Since(time.Unix(0, b.lastAnswer.Load()))
-		switch {
-		case o.ended || !b.closed():
-		case silent < b.slow:
-			o.timer.Reset(b.slow - silent)
-		default:
-			o.counted = true
-			b.unreached.Add(1)
-			_, _ = b.circuit.Execute(func() (*http.Response, error) { return nil, errOverdue })
-		}
-	}))
-	return o
-}
-
-// end is called when the request has ended; it reports whether it is already counted.
-func (o *overdue) end() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.ended = true
-	if o.timer != nil {
-		o.timer.Stop()
-	}
-	return o.counted
-}
-
 // unanswered says whose fault it is that a request got no answer.
-func (b *breaker) unanswered(request *http.Request, err error, took time.Duration, patient bool) error {
+func (b *breaker) unanswered(request *http.Request, c *class, err error, took time.Duration) error {
 	var network net.Error
+	timedOut := errors.As(err, &network) && network.Timeout() && took > connectTimeout
 	switch {
 	case errors.Is(err, errCaller):
 		return err
 	case request.Context().Err() != nil && took < b.slow && !errors.Is(context.Cause(request.Context()), errNoPulse): // whoever asked did not wait for long
 		return fmt.Errorf("%w: %w", errCaller, err)
-	case patient && errors.As(err, &network) && network.Timeout() && took > connectTimeout:
+	case timedOut && mayTakeLong(request):
 		return fmt.Errorf("%w: %w", errPatient, err)
+	case took >= b.slow && b.whole.silent() < b.slow: // others are answered: this route hangs, not the upstream
+		c.struggling.Add(1)
+		return fmt.Errorf("%w: %w", errSlow, err)
 	}
 	b.unreached.Add(1)
 	return err
@@ -252,32 +239,4 @@ func isFromInFront(r *http.Response) bool {
 		return r.Header.Get(httpd.HeaderRequestID) == ""
 	}
 	return false
-}
-
-// mayTakeLong reports whether a late answer is no sign of trouble: what was asked to
-// wait, bodies that arrive as slowly as their callers send them, and what hashes a
-// password, which takes as long as the machine is busy with others' passwords.
-func mayTakeLong(r *http.Request) bool {
-	streamed, path := r.ContentLength < 0 || r.ContentLength > smallBody, routedPath(r)
-	return streamed || hashesPassword(r.Method, path) || path == "/v1/payments/confirm" || strings.Contains(strings.ToLower(r.Header.Get("Prefer")), "wait")
-}
-
-// routedPath is the path as the upstream's server routes by it: without doubled slashes
-// and dot segments.
-func routedPath(r *http.Request) string {
-	uri := fasthttp.AcquireURI()
-	defer fasthttp.ReleaseURI(uri)
-	uri.SetPath(r.URL.EscapedPath())
-	return string(uri.Path())
-}
-
-func hashesPassword(method, path string) bool {
-	switch path {
-	case "/login", "/signup":
-		return method == http.MethodPost
-	case "/v1/me":
-		return method == http.MethodDelete || method == http.MethodPatch
-	default:
-		return strings.HasPrefix(path, "/v1/auth/")
-	}
 }

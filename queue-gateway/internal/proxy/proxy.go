@@ -118,9 +118,9 @@ func (p *Proxy) closeIdle() {
 // StopStreams ends all event streams; other answers are finished.
 func (p *Proxy) StopStreams() { p.stop() }
 
-// Healthy reports whether requests are handed on: false while the breaker is open
-// or trying whether the upstream is back.
-func (p *Proxy) Healthy() bool { return p.breaker.closed() }
+// Healthy reports whether fans can use the shop: false while the breaker is open, for the
+// upstream as a whole or for reads, holds or money, or trying whether it is back.
+func (p *Proxy) Healthy() bool { return p.breaker.healthy() }
 
 // Handle forwards one request.
 func (p *Proxy) Handle(c *fiber.Ctx) error {
@@ -267,8 +267,8 @@ func (p *Proxy) probe(ctx context.Context) {
 		p.log.ErrorContext(ctx, "probe", "error", err)
 		return
 	}
-	response, err := p.breaker.do(request, p.send)
-	if err != nil {
+	response := p.breaker.probe(request, p.send)
+	if response == nil {
 		return // counted and logged by the breaker
 	}
 	_, _ = io.CopyN(io.Discard, response.Body, smallBody)
@@ -277,6 +277,8 @@ func (p *Proxy) probe(ctx context.Context) {
 
 // Get fetches a small document of the upstream, for our own use.
 func (p *Proxy) Get(ctx context.Context, path string) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.upstream.JoinPath(path).String(), nil)
 	if err != nil {
 		return nil, err
