@@ -48,11 +48,17 @@ type Config struct {
 	FailedLoginsPerAddress int `env:"FAILED_LOGINS_PER_ADDRESS" envDefault:"600"`
 	SignUpsPerMinute       int `env:"SIGN_UPS_PER_MINUTE" envDefault:"600"` // from one address
 
+	ConfirmsPerMinute int `env:"CONFIRMS_PER_MINUTE" envDefault:"120"` // requests to confirm a payment of one account
+	// ConfirmsPerNetwork is how many requests to confirm a payment may come a minute from one network. Carriers put many fans behind one IPv4 address.
+	ConfirmsPerNetwork int `env:"CONFIRMS_PER_NETWORK" envDefault:"6000"`
+
 	TossClientKey string `env:"TOSS_CLIENT_KEY" envDefault:"test_ck_fairgate"` // opens the payment window
 	// TossWindowURL is the simulator's payment window; "off" for the real one, which the provider's script opens.
 	TossWindowURL string `env:"TOSS_WINDOW_URL" envDefault:"http://127.0.0.1:8090/pay"`
 
 	MaxStreams int `env:"MAX_STREAMS" envDefault:"20000"` // open at once in this process; more fans poll
+	// MaxStreamsPerNetwork is how many of them one network may have, an IPv4 address or an IPv6 /64; more fans poll. Carriers put many fans behind one IPv4 address.
+	MaxStreamsPerNetwork int `env:"MAX_STREAMS_PER_NETWORK" envDefault:"4000"`
 }
 
 // windowOff turns the simulator's payment window off: an empty setting means its default.
@@ -79,8 +85,11 @@ func (c *Config) Validate() error {
 	check(c.FailedLoginsPerAccount >= c.FailedLoginsPerMinute, "FAILED_LOGINS_PER_ACCOUNT: must be at least FAILED_LOGINS_PER_MINUTE")
 	check(c.FailedLoginsPerAddress > 0, "FAILED_LOGINS_PER_ADDRESS: must be more than 0")
 	check(c.SignUpsPerMinute > 0, "SIGN_UPS_PER_MINUTE: must be more than 0")
+	check(c.ConfirmsPerMinute > 0, "CONFIRMS_PER_MINUTE: must be more than 0")
+	check(c.ConfirmsPerNetwork > 0, "CONFIRMS_PER_NETWORK: must be more than 0")
 	check(c.DrainDelay >= 0, "DRAIN_DELAY: must not be negative")
 	check(c.MaxStreams >= 0, "MAX_STREAMS: must not be negative")
+	check(c.MaxStreamsPerNetwork > 0, "MAX_STREAMS_PER_NETWORK: must be more than 0")
 	faults = append(faults, c.Tracing.Validate())
 	if _, err := httpd.ParseProxies(c.TrustedProxies); err != nil {
 		faults = append(faults, fmt.Errorf("TRUSTED_PROXIES: %w", err))

@@ -79,7 +79,7 @@ type Service struct {
 // New wires an instance; nothing listens yet, and neither Postgres nor Redis needs
 // to answer.
 func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
-	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams), drain: httpd.NewDrain(cfg.DrainDelay)}
+	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams, cfg.MaxStreamsPerNetwork), drain: httpd.NewDrain(cfg.DrainDelay)}
 	var err error
 	if s.pool, err = postgres.Open(ctx, cfg.PostgresURL.Reveal(), cfg.PostgresConns); err != nil {
 		return nil, err
@@ -155,6 +155,8 @@ func (s *Service) wire() error {
 		Limits: map[string]int{
 			account.LimitLogIn: cfg.FailedLoginsPerMinute, account.LimitLogInAccount: cfg.FailedLoginsPerAccount, account.LimitLogInAddress: cfg.FailedLoginsPerAddress, account.LimitSignUp: cfg.SignUpsPerMinute,
 		},
+		Confirms:          httpd.NewLimiter("confirms", cfg.ConfirmsPerMinute, time.Minute, system),
+		ConfirmsOfNetwork: httpd.NewLimiter("confirms_of_network", cfg.ConfirmsPerNetwork, time.Minute, system),
 	}
 	api.Register(s.app, door)
 	return web.Register(s.app, web.Options{Source: storefront{shop, newLineStates(lines.Policy, system.Now)}, Accounts: api.NewForms(door), Now: system.Now, PaymentScriptOrigin: cfg.paymentScript()})

@@ -38,8 +38,10 @@ type Config struct {
 	// PlaceKey is the secret behind place tokens and ids, in base64, 32 bytes or more.
 	PlaceKey config.Secret `env:"PLACE_KEY" envDefault:"ZmFpcmdhdGUtZGV2ZWxvcG1lbnQtcGxhY2Uta2V5LTE="`
 
-	MaxStreams     int `env:"MAX_STREAMS" envDefault:"20000"`     // open at once in this process; more fans poll
-	JoinsPerMinute int `env:"JOINS_PER_MINUTE" envDefault:"6000"` // from one address; carriers put many fans behind one
+	MaxStreams int `env:"MAX_STREAMS" envDefault:"20000"` // open at once in this process; more fans poll
+	// MaxStreamsPerNetwork is how many of them one network may have, an IPv4 address or an IPv6 /64; more fans poll. Carriers put many fans behind one IPv4 address.
+	MaxStreamsPerNetwork int `env:"MAX_STREAMS_PER_NETWORK" envDefault:"4000"`
+	JoinsPerMinute       int `env:"JOINS_PER_MINUTE" envDefault:"6000"` // from one address; carriers put many fans behind one
 	// BrowsersPerMinute is how many browsers not seen before may join from one network,
 	// an IPv4 address or an IPv6 /64: in lines with identity "browser" each is a place.
 	// Less makes places dearer for one machine; more serves the many fans whom a carrier
@@ -64,6 +66,7 @@ func (c *Config) Validate() error {
 	check(decodedLen(c.PlaceKey) >= 32, "PLACE_KEY: must be at least 32 bytes in base64")
 	check(c.DrainDelay >= 0, "DRAIN_DELAY: must not be negative")
 	check(c.MaxStreams >= 0, "MAX_STREAMS: must not be negative")
+	check(c.MaxStreamsPerNetwork > 0, "MAX_STREAMS_PER_NETWORK: must be more than 0")
 	check(c.JoinsPerMinute > 0, "JOINS_PER_MINUTE: must be more than 0")
 	check(c.BrowsersPerMinute > 0, "BROWSERS_PER_MINUTE: must be more than 0")
 	faults = append(faults, c.Tracing.Validate())

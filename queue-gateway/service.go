@@ -65,7 +65,7 @@ type Service struct {
 // New wires a gateway; nothing runs or listens yet, and neither Redis nor the
 // booking API needs to answer.
 func New(ctx context.Context, cfg Config, log *slog.Logger) (*Service, error) {
-	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams), drain: httpd.NewDrain(cfg.DrainDelay)}
+	s := &Service{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), streams: httpd.NewStreams(cfg.MaxStreams, cfg.MaxStreamsPerNetwork), drain: httpd.NewDrain(cfg.DrainDelay)}
 	var err error
 	if s.tracer, err = tracing.New(ctx, cfg.Tracing, "queue-gateway", log); err != nil {
 		return nil, err

@@ -110,5 +110,8 @@ func defaults(p Ports) map[string]string {
 		"SLACK_WEBHOOK_URL":   httpURL(p.Catcher, "/slack"),
 		"JOINS_PER_MINUTE":    "1000000", // a load run's fans all come from this machine
 		"BROWSERS_PER_MINUTE": "1000000",
+
+		"MAX_STREAMS_PER_NETWORK": "1000000",
+		"CONFIRMS_PER_NETWORK":    "1000000",
 	}
 }

@@ -30,7 +30,7 @@ type System struct {
 
 // settings differ from the defaults because all fans come from this one machine.
 func (s *System) settings() []string {
-	set := []string{"JOINS_PER_MINUTE=100000000", "BROWSERS_PER_MINUTE=100000000", "PORT_BASE=" + strconv.Itoa(s.Base)}
+	set := []string{"JOINS_PER_MINUTE=100000000", "BROWSERS_PER_MINUTE=100000000", "MAX_STREAMS_PER_NETWORK=1000000", "CONFIRMS_PER_NETWORK=1000000", "PORT_BASE=" + strconv.Itoa(s.Base)}
 	if s.Profile {
 		set = append(set, "PPROF=true")
 	}

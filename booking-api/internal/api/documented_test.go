@@ -24,7 +24,7 @@ func TestEveryRefusalInTheDocumentNamesItsCodes(t *testing.T) {
 	app := fiber.New()
 	described := Register(app, Options{
 		Signer: signer, Clock: clock.System{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		PublicURL: &url.URL{Scheme: "https", Host: "fairgate.test"}, Streams: httpd.NewStreams(1), Development: struct{ Development }{},
+		PublicURL: &url.URL{Scheme: "https", Host: "fairgate.test"}, Streams: httpd.NewStreams(1, 1), Development: struct{ Development }{},
 	})
 	refusals := 0
 	document, err := (&documented{of: described}).complete()

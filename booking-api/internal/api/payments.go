@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 
 	"github.com/fairgate/fairgate/shared/booking"
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/money"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/text"
 )
 
@@ -46,14 +48,14 @@ type confirmOutput struct {
 func (a *api) paymentRoutes() {
 	waiting := a.jsonResponse("Still confirming.", Confirmation{})
 	waiting.Headers = map[string]*huma.Param{"Preference-Applied": {Description: "wait=N, if it was waited.", Schema: &huma.Schema{Type: huma.TypeString}}}
-	fails := []*errs.Error{booking.ErrBookingNotFound, booking.ErrAmountMismatch, booking.ErrNotPayable}
+	fails := []*errs.Error{booking.ErrBookingNotFound, booking.ErrAmountMismatch, booking.ErrNotPayable, errs.ErrRateLimited}
 	add(a, route{account: true, fails: fails, Operation: huma.Operation{
 		OperationID: "confirm-payment", Method: http.MethodPost, Path: "/v1/payments/confirm", Tags: []string{"payments"},
 		Summary: "Confirm a payment", Description: "Takes what the payment window returned. 200 when the outcome is final (a refusal is 200 with " +
 			"`payment_state: failed`), 202 while `confirming`. Checked in this order: 404 not yours, 409 `amount_mismatch`, 409 `booking_not_payable`, " +
 			"with `payable: true` when only this payment key cannot be used. " +
 			"Asks for no entry pass: captured money must not be refused.",
-		Middlewares: huma.Middlewares{a.requireKey},
+		Middlewares: huma.Middlewares{a.limitConfirms, a.requireKey},
 		Responses:   map[string]*huma.Response{"202": waiting},
 	}}, a.confirm)
 	add(a, route{Operation: huma.Operation{
@@ -61,6 +63,22 @@ func (a *api) paymentRoutes() {
 		Summary: "Toss Payments webhook", Description: "Unsigned, so only a hint: it is stored, and the provider is asked soon.",
 		SkipValidateBody: true,
 	}}, a.webhook)
+}
+
+// limitConfirms bounds how often one account, and all of one network, may ask to confirm:
+// each request waits up to ten seconds and takes locks. The account comes first, so that
+// one that is refused uses up nothing of its network's.
+func (a *api) limitConfirms(ctx huma.Context, next func(huma.Context)) {
+	c, r := humafiber.Unwrap(ctx), of(ctx.Context())
+	err := httpd.Spend(c, a.Confirms, r.caller.ID)
+	if err == nil {
+		err = httpd.Spend(c, a.ConfirmsOfNetwork, r.network)
+	}
+	if err != nil {
+		a.refuse(ctx, err)
+		return
+	}
+	next(ctx)
 }
 
 const longestWait = 10 * time.Second

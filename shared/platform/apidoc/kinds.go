@@ -73,6 +73,7 @@ func common() []Kind {
 		}},
 		{With("path", ""), Of(errs.ErrNotFound)},
 		{With("query", "cursor"), Of(errs.ErrBadCursor)},
+		{Operation.IsStream, Of(errs.ErrRateLimited)},
 		{Operation.NeedsAccount, Of(errs.ErrUnauthenticated)},
 	}
 }

@@ -2,10 +2,13 @@ package httpd
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/guard"
 )
 
@@ -24,6 +28,8 @@ const (
 	// the wire: of the kilobyte a minute that a waiting page may cost, a fifth.
 	HeartbeatEvery = 2 * time.Second
 	writeDeadline  = 10 * time.Second
+	// claimTime is how long the server may take to hand a connection over.
+	claimTime = 30 * time.Second
 )
 
 // Events collects what a stream sends next.
@@ -58,21 +64,24 @@ func (e *Events) line(field string, value []byte) {
 	e.buf = append(e.buf, '\n')
 }
 
-// Streams is the set of a server's open streams, with a limit on their number.
+// Streams is the set of a server's open streams, with limits on their number.
 type Streams struct {
-	limit   int
-	refused atomic.Int64
+	limit, perNetwork int
+	refused           atomic.Int64
+	crowded           atomic.Int64 // refused because of their network
 
 	mu      sync.Mutex
 	open    int
+	of      map[string]int // open by network; those without any are not there
 	stopped bool
 	running sync.WaitGroup
 	stop    chan struct{}
 }
 
-// NewStreams returns a set of at most limit streams.
-func NewStreams(limit int) *Streams {
-	return &Streams{limit: limit, stop: make(chan struct{})}
+// NewStreams returns a set of at most limit streams, perNetwork of them to one network, as
+// ClientNetwork names it.
+func NewStreams(limit, perNetwork int) *Streams {
+	return &Streams{limit: limit, perNetwork: perNetwork, of: map[string]int{}, stop: make(chan struct{})}
 }
 
 // Open returns the number of open streams.
@@ -93,22 +102,39 @@ func (s *Streams) Stop() {
 	}
 }
 
-func (s *Streams) enter() bool {
+// The answers to those who get no stream.
+var (
+	errNoStream = errors.New("poll instead")
+	// errCrowdedNetwork: the caller's network has all the streams it may have.
+	errCrowdedNetwork = errs.ErrRateLimited.WithMessage("Too many event streams are open from this network: poll instead.").WithRetryAfter(30 * time.Second)
+)
+
+// enter counts a stream of a network, or fails with errNoStream or errCrowdedNetwork. An
+// empty network has no limit of its own.
+func (s *Streams) enter(network string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped || s.open >= s.limit {
 		s.refused.Add(1)
-		return false
+		return errNoStream
+	}
+	if network != "" && s.of[network] >= s.perNetwork {
+		s.crowded.Add(1)
+		return errCrowdedNetwork
 	}
 	s.open++
+	s.of[network]++
 	s.running.Add(1)
-	return true
+	return nil
 }
 
-func (s *Streams) leave() {
+func (s *Streams) leave(network string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
+	if s.of[network]--; s.of[network] == 0 {
+		delete(s.of, network)
+	}
 	s.running.Done()
 }
 
@@ -132,24 +158,35 @@ func (s *Streams) Wait(d time.Duration) {
 // what was appended has been sent. next must append something at least each
 // HeartbeatEvery. It must not touch c. done, if not nil, is called once when the
 // stream is over. Above the limit, and while stopping, the answer is 204, which
-// tells an EventSource not to come back; done is called then too.
+// tells an EventSource not to come back; above that of the caller's network Serve fails
+// with errs.ErrRateLimited. done is called then too.
 //
 // The stream takes its connection away from the server, whose buffers and whose
 // goroutine's grown stack would cost an idle stream three times its own memory.
 func (s *Streams) Serve(c *fiber.Ctx, next func(e *Events, stop <-chan struct{}) error, done func()) error {
-	if c.Method() == fiber.MethodHead || !s.enter() {
-		if done != nil {
-			done()
-		}
-		return c.SendStatus(http.StatusNoContent)
+	if done == nil {
+		done = func() {}
 	}
+	network, refusal := strings.Clone(ClientNetwork(c)), errNoStream
+	if c.Method() != fiber.MethodHead {
+		refusal = s.enter(network)
+	}
+	if refusal != nil {
+		done()
+		return s.refuse(c, refusal)
+	}
+	t := &stream{streams: s, network: network, chunked: c.Context().Request.Header.IsHTTP11(), next: next, done: done}
+	t.unclaimed = time.AfterFunc(claimTime, guard.Func("streams", t.abandon))
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set("X-Accel-Buffering", "no")
 	request := c.Context()
 	request.HijackSetNoResponse(true)
 	request.Hijack(func(taken net.Conn) {
-		t := &stream{streams: s, conn: connOf(taken), chunked: request.Request.Header.IsHTTP11(), next: next, done: done}
+		if t.conn = connOf(taken); !t.unclaimed.Stop() {
+			_ = t.conn.Close()
+			return
+		}
 		if err := guard.Call("streams", func() error { t.begin(&request.Response.Header); return nil }); err != nil {
 			t.end() // the server would end the process with this goroutine of its own
 			return
@@ -157,6 +194,16 @@ func (s *Streams) Serve(c *fiber.Ctx, next func(e *Events, stop <-chan struct{})
 		guard.Go("streams", t.run) // on a new goroutine with a small stack; the server's ends here
 	})
 	return nil
+}
+
+// refuse answers a caller who gets no stream.
+func (s *Streams) refuse(c *fiber.Ctx, refusal error) error {
+	if errors.Is(refusal, errNoStream) {
+		return c.SendStatus(http.StatusNoContent)
+	}
+	c.Set("RateLimit-Policy", fmt.Sprintf(`"streams";q=%d`, s.perNetwork))
+	c.Set("RateLimit", `"streams";r=0`)
+	return refusal
 }
 
 // connOf returns the connection below a hijacked one, which would keep the server's
@@ -171,12 +218,16 @@ func connOf(taken net.Conn) net.Conn {
 // stream is an open stream.
 type stream struct {
 	streams *Streams
-	conn    net.Conn
-	chunked bool // HTTP/1.0 reads until the connection ends
-	next    func(e *Events, stop <-chan struct{}) error
-	done    func()
-	head    []byte // until it is sent
-	events  Events
+	network string
+	// unclaimed ends the stream when the server does not hand its connection over, which it
+	// leaves undone when the connection breaks in that moment.
+	unclaimed *time.Timer
+	conn      net.Conn
+	chunked   bool // HTTP/1.0 reads until the connection ends
+	next      func(e *Events, stop <-chan struct{}) error
+	done      func()
+	head      []byte // until it is sent
+	events    Events
 }
 
 // begin writes down the header of the answer, as it is once all middlewares are done.
@@ -230,10 +281,15 @@ func (t *stream) send(piece []byte) error {
 	return err
 }
 
+// end is called once. The place of a stream is free again whatever done does.
 func (t *stream) end() {
+	defer t.streams.leave(t.network)
+	defer t.done()
 	_ = t.conn.Close()
-	if t.done != nil {
-		t.done()
-	}
-	t.streams.leave()
+}
+
+// abandon is end for a stream that has never begun.
+func (t *stream) abandon() {
+	defer t.streams.leave(t.network)
+	t.done()
 }

@@ -216,7 +216,7 @@ func TestLimitRefusesWithRateLimitHeadersAndRefills(t *testing.T) {
 
 func TestStreamsSendEachEventAtOnceAndOutliveTheWriteTimeout(t *testing.T) {
 	t.Parallel()
-	streams := NewStreams(1)
+	streams := NewStreams(1, 1)
 	feed := make(chan string)
 	var done atomic.Int32
 	addr := serve(t, Options{BodyLimit: 64, WriteTimeout: 200 * time.Millisecond}, func(app *fiber.App) {
@@ -286,7 +286,7 @@ func oneEvent(streams *Streams, done func()) func(app *fiber.App) {
 
 func TestAStreamOnHTTP10EndsWithTheConnection(t *testing.T) {
 	t.Parallel()
-	addr := serve(t, Options{BodyLimit: 64}, oneEvent(NewStreams(1), nil))
+	addr := serve(t, Options{BodyLimit: 64}, oneEvent(NewStreams(1, 1), nil))
 	conn, in := dial(t, addr)
 	if _, err := conn.Write([]byte("GET /events HTTP/1.0\r\nHost: x\r\n\r\n")); err != nil {
 		t.Fatal(err)
@@ -305,7 +305,7 @@ func TestAStreamOnHTTP10EndsWithTheConnection(t *testing.T) {
 // and the stream is counted as over.
 func TestAStreamWhileDraining(t *testing.T) {
 	t.Parallel()
-	drain, streams := NewDrain(time.Hour), NewStreams(1)
+	drain, streams := NewDrain(time.Hour), NewStreams(1, 1)
 	drain.begun.Store(true)
 	var done atomic.Int32
 	addr := serve(t, Options{BodyLimit: 64, Drain: drain}, oneEvent(streams, func() { done.Add(1) }))
@@ -344,7 +344,7 @@ func expectEvent(t *testing.T, in *bufio.Reader, data string) {
 
 func TestAStreamWhoseClientIsGoneEnds(t *testing.T) {
 	t.Parallel()
-	streams := NewStreams(8)
+	streams := NewStreams(8, 8)
 	addr := serve(t, Options{BodyLimit: 64}, func(app *fiber.App) {
 		app.Get("/events", func(c *fiber.Ctx) error {
 			return streams.Serve(c, func(e *Events, _ <-chan struct{}) error {

@@ -14,5 +14,8 @@ func (s *Streams) Metrics() []prometheus.Collector {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "fairgate_http_refused_streams_total", Help: "Event streams refused above the limit or while stopping.",
 		}, func() float64 { return float64(s.refused.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "fairgate_http_crowded_streams_total", Help: "Event streams refused because too many are open from the caller's network.",
+		}, func() float64 { return float64(s.crowded.Load()) }),
 	}
 }
