@@ -17,7 +17,7 @@ var browserRules = []struct {
 }{
 	{regexp.MustCompile(`\b(localStorage|sessionStorage|indexedDB)\b`), "storage.js", "their getters throw where cookies are blocked; use tabStore and deviceStore"},
 	{regexp.MustCompile(`\bfetch\(`), "session.js link.js", "no answer and a foreign answer are told apart from a refusal there; use call"},
-	{regexp.MustCompile(`\bBroadcastChannel\b|navigator\.locks`), "session.js", "refused where storage is, and missing on plain http"},
+	{regexp.MustCompile(`\bBroadcastChannel\b|navigator\.locks`), "session.js holds.js", "refused where storage is, and missing on plain http"},
 	{regexp.MustCompile(`crypto\.(randomUUID|subtle)`), "", "missing on plain http; use freshKey"},
 	{regexp.MustCompile(`navigator\.(vibrate|clipboard|share|serviceWorker|wakeLock)[.(]`), "", "missing or refused in places; call it with ?."},
 	{regexp.MustCompile(`\bstatus >= 500\b|\bstatus === 503\b`), "session.js", "what may be better in a moment is one question; use isPassing"},

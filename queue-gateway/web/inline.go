@@ -30,10 +30,10 @@ func inlineStyles() (template.CSS, error) {
 		return "", err
 	}
 	// The spaces that a reader needs and a browser does not; no text of ours has them.
-	squeezed := strings.NewReplacer(" { ", "{", " {", "{", "; }", "}", "; ", ";", ": ", ":", ", ", ",")
+	squeezed := strings.NewReplacer(" { ", "{", " {", "{", "; }", "}", ";}", "}", "; ", ";", ": ", ":", ", ", ",")
 	var b strings.Builder
 	for line := range strings.Lines(tokens + own) {
-		b.WriteString(squeezed.Replace(strings.TrimLeft(line, " \t")))
+		b.WriteString(squeezed.Replace(strings.TrimSpace(line)))
 	}
 	return template.CSS(b.String()), nil //nolint:gosec // our own files
 }

@@ -1,8 +1,9 @@
 // My bookings: the coming ones first, their state in words, cancelling with the
 // refund shown before it asks.
 import { seatWords, shortId, showMoment, sortedSeats, ticketsOf } from "./bookingview.js";
-import { address, data, element, freshKey, goLogin, linkTo, made, madeOfData, onReturn, say } from "./chrome.js";
+import { address, data, element, freshKey, goLogin, linkTo, made, madeOfData, onReturn, patiently, say } from "./chrome.js";
 import { clockOffset, clockText, grouped, timeText } from "./format.js";
+import { onHolds } from "./holds.js";
 import { call, isPassing } from "./session.js";
 
 let cursor = "";
@@ -102,6 +103,8 @@ function show() {
   const id = /** @type {HTMLElement | null} */ (focused?.closest("[data-booking]"))?.dataset.booking;
   const way = focused?.dataset.way;
   element("bookings").replaceChildren(...[...bookings.values()].sort(order).map(row));
+  // The button that the focus is on may go: on from the last that was listed.
+  if (!cursor && document.activeElement === element("more")) focusOn([...bookings.keys()].at(-1) ?? "");
   element("more").hidden = !cursor;
   if (id) focusOn(id, way);
 }
@@ -118,12 +121,18 @@ function keep(items) {
   for (const item of items) bookings.set(item.id, { ...bookings.get(item.id), ...item });
 }
 
+// Of the calls for the list the last one counts.
+let loads = 0;
+
 async function load() {
-  const answer = await call("GET", `/v1/bookings?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+  const mine = ++loads;
+  const asked = call("GET", `/v1/bookings?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+  const answer = await patiently(asked, () => { if (mine === loads) offerAgain(say("bookings.slow")); });
+  if (mine !== loads) return;
   if (answer.status === 401) return goLogin();
   if (answer.status !== 200) return failed(answer);
   element("state").textContent = "";
-  offset = clockOffset(answer.headers);
+  offset = clockOffset(answer);
   keep(answer.body.items);
   cursor = answer.body.next_cursor ?? "";
   await showHolds();
@@ -155,12 +164,18 @@ async function goToNamed() {
   focusOn(id);
 }
 
+/** @param {string} text what is wrong @returns {HTMLElement} the button that asks again */
+function offerAgain(text) {
+  const again = made("button", say("bookings.retry"), "plainly");
+  again.addEventListener("click", () => { element("state").textContent = say("bookings.loading"); load(); });
+  element("state").textContent = text;
+  element("state").append(" ", again);
+  return again;
+}
+
 /** Says that nothing came, and offers to ask again; it also asks by itself. @param {import("./session.js").Answer} answer */
 function failed(answer) {
-  const again = made("button", say("bookings.retry"), "plainly");
-  again.addEventListener("click", () => { again.remove(); load(); });
-  element("state").textContent = isPassing(answer) ? say("bookings.offline") : say("bookings.failed", { id: answer.requestId || "–" });
-  element("state").append(" ", again);
+  const again = offerAgain(isPassing(answer) ? say("bookings.offline") : say("bookings.failed", { id: answer.requestId || "–" }));
   if (!isPassing(answer)) return;
   retry = () => { retry = null; if (again.isConnected) load(); };
   setTimeout(() => { if (!document.hidden) retry?.(); }, 6000 * (0.8 + 0.4 * Math.random()));
@@ -173,10 +188,21 @@ let retry = null;
 /** @type {any[]} */
 let holds = [];
 
+/** Another tab took seats, gave them back or booked them. @param {import("./holds.js").Note} note */
+async function heardOfHolds({ asking }) {
+  if (asking || !listed) return;
+  await showHolds();
+  const answer = await call("GET", "/v1/bookings?limit=20");
+  if (answer.status !== 200) return;
+  keep(answer.body.items);
+  showNone();
+  show();
+}
+
 async function showHolds() {
   const answer = await call("GET", "/v1/me/holds");
   if (answer.status !== 200) return;
-  offset = clockOffset(answer.headers);
+  offset = clockOffset(answer);
   holds = answer.body.items ?? [];
   drawHolds();
 }
@@ -190,9 +216,13 @@ function showNone() {
 }
 
 function drawHolds() {
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement?.closest("[data-hold]"));
   element("holds").replaceChildren(...holds.map(heldRow));
   tickHolds();
   showNone();
+  if (!focused) return;
+  const row = document.querySelector(`[data-hold="${CSS.escape(focused.dataset.hold ?? "")}"]`);
+  /** @type {HTMLElement} */ (row?.querySelector("a") ?? element("title")).focus({ preventScroll: true });
 }
 
 /** What is held, when and where it plays, and how long it still is. @param {any} hold */
@@ -309,6 +339,7 @@ onReturn(() => {
   showHolds();
   watch(0);
 });
+onHolds(heardOfHolds);
 load();
 addEventListener("hashchange", () => {
   named = location.hash.slice(1);

@@ -72,6 +72,25 @@ export function linkTo(text, href, kind = "button") {
   return link;
 }
 
+// In ms: what takes longer is said to, with a way to ask anew.
+const slowAfter = 4000;
+
+/**
+ * Waits for an answer, and says so while it takes long.
+ * @template T
+ * @param {Promise<T>} work
+ * @param {() => any} slow
+ * @returns {Promise<T>}
+ */
+export async function patiently(work, slow) {
+  const timer = setTimeout(slow, slowAfter);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Calls a function again when it may go better: the network is back, the page is looked at. @param {() => any} again */
 export function onReturn(again) {
   const unlessLeft = () => { if (!left) again(); };

@@ -1,8 +1,9 @@
 // A booking from "please pay" to its end: summary and countdown, the payment
 // window, the confirmation, the result.
 import { seatWords, showMoment, sortedSeats, ticketCard, ticketsOf } from "./bookingview.js";
-import { address, data, element, freshKey, goLogin, inItsLanguage, made, madeOfData, onReturn, say } from "./chrome.js";
+import { address, data, element, freshKey, goLogin, inItsLanguage, made, madeOfData, onReturn, patiently, say } from "./chrome.js";
 import { clockOffset, clockText, grouped, isKorean } from "./format.js";
+import { onHolds, tellHolds } from "./holds.js";
 import { accessToken, call, isPassing, timeout } from "./session.js";
 import { tabStore } from "./storage.js";
 
@@ -22,6 +23,8 @@ let action = () => {};
  * @param {{explain?: string, go?: string, act?: () => any, values?: Record<string, string | number>}} [more]
  */
 function show(state, more = {}) {
+  const before = element("pay").dataset.state;
+  const here = document.activeElement === document.body || element("pay").contains(document.activeElement);
   element("pay").dataset.state = state;
   element("eyebrow").textContent = say(`pay.${state}.eyebrow`);
   element("heading").textContent = say(`pay.${state}.heading`);
@@ -36,6 +39,8 @@ function show(state, more = {}) {
   document.title = `${say(`pay.${state}.heading`)} · Fairgate`;
   showSummary();
   tick();
+  // What the focus was on may be gone or mean something else: on from the new heading.
+  if (here && before !== "loading" && before !== state) element("heading").focus({ preventScroll: true });
 }
 
 function showSummary() {
@@ -109,6 +114,10 @@ async function pay() {
   element("go").disabled = true;
   // The way back must find a log-in that still lasts.
   await accessToken();
+  // Who leaves without a network sees the browser's own page, and the time runs on unseen.
+  const here = await call("GET", path, { signal: timeout(5000) });
+  if (isPassing(here)) return cutOff();
+  if (here.status !== 200 || here.body.state !== booking.state || here.body.payment_state !== booking.payment_state) return load();
   if (booking.amount === 0) return confirm({ order_id: booking.order_id, amount: 0 });
   const payment = booking.payment;
   const order = {
@@ -119,6 +128,14 @@ async function pay() {
   const window = new URL(payment.window_url, location.href);
   for (const [key, value] of Object.entries({ ...order, clientKey: payment.client_key, amount: String(booking.amount) })) window.searchParams.set(key, value);
   location.assign(window);
+}
+
+/** There is no network: the booking stays on the page with its time, and goes on with the network. */
+function cutOff() {
+  element("explain").textContent = say("pay.away");
+  element("go").textContent = say("pay.problem.go");
+  element("go").disabled = false;
+  again(load, 3000);
 }
 
 /** @param {string} url */
@@ -176,6 +193,7 @@ function keyOf(paymentKey) {
 
 /** @param {import("./session.js").Answer} answer */
 async function settled(answer) {
+  tellHolds();
   if (answer.body?.code === "amount_mismatch") return show("declined", { explain: "pay.mismatch", go: "pay.declined.go", act: pay });
   await load();
 }
@@ -213,17 +231,28 @@ function again(what, ms) {
 /** What waits to be done. @type {(() => void) | null} */
 let next = null;
 
+// Of the calls for the booking the last one counts.
+let loads = 0;
+
+/** Nothing has come for a while: a way to ask anew, unless the page has something to show. */
+function slow() {
+  if (!booking) show("problem", { explain: "pay.slow", go: "pay.problem.go", act: start });
+}
+
 /** Shows the booking as it stands. @returns {Promise<void>} */
 async function load() {
-  const answer = await call("GET", path);
+  const mine = ++loads;
+  const answer = await patiently(call("GET", path), () => { if (mine === loads) slow(); });
+  if (mine !== loads) return;
   const shown = element("pay").dataset.state;
+  if (isPassing(answer) && payable()) return cutOff();
   // What is being waited for stays on the page while the network is away.
   if (isPassing(answer) && booking && (shown === "confirming" || shown === "cancelling")) {
     element("explain").textContent = say("pay.offline");
     return again(load, 3000);
   }
   if (answer.status !== 200) return problem(answer);
-  offset = clockOffset(answer.headers);
+  offset = clockOffset(answer);
   booking = answer.body;
   booking.seats = sortedSeats(booking.seats);
   if (booking.state === "pending_payment" && booking.payment_state === "confirming") return follow("confirming", 1500);
@@ -256,11 +285,14 @@ function offerPayment() {
   show("ready", { explain: code ? "pay.closed.explain" : "pay.ready.explain", values, go, act: pay });
 }
 
+let starts = 0;
+
 async function start() {
   query = new URLSearchParams(location.search);
   const paymentKey = query.get("paymentKey");
+  const mine = ++starts;
   await load();
-  if (!paymentKey || !booking) return;
+  if (!paymentKey || !booking || mine !== starts) return;
   const order = { payment_key: paymentKey, order_id: query.get("orderId") ?? "", amount: Number(query.get("amount")) };
   if (booking.state === "pending_payment" && booking.payment_state !== "confirming") await confirm(order);
   // The payment's words leave the address, so that "back" and "reload" do not repeat them.
@@ -275,6 +307,8 @@ function lookedAt() {
 
 element("go").addEventListener("click", () => action());
 onReturn(lookedAt);
+onHolds(({ asking }) => { if (!asking) lookedAt(); });
+addEventListener("offline", () => { if (payable() && !element("go").disabled) cutOff(); });
 // "Back" from the payment window brings the page as it was left.
 window.addEventListener("pageshow", (event) => { if (event.persisted) load(); });
 setInterval(tick, 1000);

@@ -2,11 +2,14 @@
 // press on "book" holds the seats, makes the booking and goes to pay.
 import { address, data, element, freshKey, goLogin, linkTo, made, onReturn, say } from "./chrome.js";
 import { clockOffset, clockText, grouped, timeText } from "./format.js";
+import { onHolds, tellHolds } from "./holds.js";
 import { Link } from "./link.js";
 import { MapView } from "./mapview.js";
+import { notice, retry, reviewNotice } from "./notice.js";
+import { loadHall } from "./seatload.js";
 import { SeatGrid } from "./seatgrid.js";
 import { SeatList } from "./seatlist.js";
-import { FREE, HELD, countFree, nearestFree, readBitset, readSeatMap } from "./seatmap.js";
+import { FREE, HELD, countFree, nearestFree, readBitset } from "./seatmap.js";
 import { seatText, zoneText } from "./seatwords.js";
 import { call, isPassing, knownWho, timeout } from "./session.js";
 import { tabStore } from "./storage.js";
@@ -32,6 +35,10 @@ let hold = null;
 let uncertain = false;
 // A booking of this sale waits for its payment.
 let unpaid = false;
+// Seats are held on another date of this sale.
+let elsewhere = false;
+// The last answer that mattered did not come.
+let troubled = false;
 let sessionEnds = 0;
 // Without a session on a queued sale nothing can be held.
 let over = false;
@@ -57,13 +64,6 @@ function label(seat) {
     seat: where(seat), grade: map.grades[map.grade[seat]].code, price: grouped(priceOf(seat)), state: stateWord(seat),
   });
   return map.accessible.has(seat) ? `${words}, ${say("seats.accessible")}` : words;
-}
-
-/** @param {string} text @param {HTMLElement[]} [offers] */
-function notice(text, offers = []) {
-  element("notice").hidden = !text;
-  element("notice-text").textContent = text;
-  element("offers").replaceChildren(...offers);
 }
 
 /** Chosen seats as they lie in the hall, whatever the order they were chosen in. */
@@ -176,8 +176,13 @@ function setBusy(on) {
 
 /** @param {any} wish */
 async function takeHold(wish) {
+  tellHolds(true);
   const answer = await call("POST", `${showtime}/holds`, { body: wish, headers: { "Idempotency-Key": holdKey } });
-  if (answer.status === 201 || answer.status === 200) return setHold(answer.body);
+  tellHolds();
+  if (answer.status === 201 || answer.status === 200) {
+    troubled = false;
+    return setHold(answer.body);
+  }
   uncertain = isPassing(answer);
   if (!uncertain && answer.body?.code !== "idempotency_in_progress") holdKey = freshKey();
   refused(answer, "best_available" in wish);
@@ -201,6 +206,7 @@ async function makeBooking() {
   const answer = await call("POST", "/v1/bookings", { body: { hold_id: hold?.hold_id }, headers: { "Idempotency-Key": bookKey } });
   if (answer.status === 201 || answer.status === 200) {
     tabStore.remove(memoryKey);
+    tellHolds();
     return location.assign(address(`/bookings/${answer.body.id}/pay`));
   }
   if (answer.body?.booking_id) return location.assign(address(`/bookings/${answer.body.booking_id}/pay`));
@@ -217,15 +223,9 @@ function refused(answer, best) {
   if (code === "seat_limit") return notice(say("seats.limit"));
   if (code === "seat_taken" && answer.body.conflicts?.length) return conflict(answer.body.conflicts);
   if (best && (answer.status === 409 || answer.status === 422)) return notice(say("seats.best.none"));
-  const text = isPassing(answer) ? say("seats.offline") : say("seats.error", { id: answer.requestId || "–" });
-  notice(text, best ? [] : [retry(book)]);
-}
-
-/** @param {() => any} again */
-function retry(again) {
-  const button = made("button", say("seats.retry"), "chip");
-  button.addEventListener("click", again);
-  return button;
+  troubled = isPassing(answer);
+  if (troubled) return notice(say("seats.offline"), best ? [] : [retry(book)], () => troubled);
+  notice(say("seats.error", { id: answer.requestId || "–" }), best ? [] : [retry(book)]);
 }
 
 /** Says which seats are gone, keeps the others, offers the nearest free ones. @param {string[]} numbers */
@@ -256,7 +256,7 @@ function noPass(text) {
   over = data.queued;
   showBar();
   if (shut) return notice(say("seats.closed"));
-  notice(text, [linkTo(say("seats.to_line"), address(`/q/${data.sale}`, { showtime: data.showtime }))]);
+  notice(text, [linkTo(say("seats.to_line"), address(`/q/${data.sale}`, { showtime: data.showtime }))], () => over && !hold);
 }
 
 async function release() {
@@ -265,7 +265,8 @@ async function release() {
   const answer = await call("DELETE", `/v1/holds/${encodeURIComponent(hold.hold_id)}`);
   setBusy(false);
   if (answer.status === 401) return goLogin();
-  if (isPassing(answer)) return notice(say("seats.release_failed"), [retry(release)]);
+  if (isPassing(answer)) return notice(say("seats.release_failed"), [retry(release)], () => hold !== null);
+  tellHolds();
   dropHold("");
   element("map").scrollIntoView({ block: "nearest" });
   element("grid").focus({ preventScroll: true });
@@ -273,6 +274,8 @@ async function release() {
 
 /** @param {string} text */
 function dropHold(text) {
+  // What the focus is on may go with the hold.
+  if (element("bar").contains(document.activeElement)) element("grid").focus({ preventScroll: true });
   hold = null;
   chosen.clear();
   remember();
@@ -304,8 +307,9 @@ async function findMine() {
   const before = hold;
   const answer = await call("GET", "/v1/me/holds");
   if (answer.status !== 200 || busy || hold !== before) return;
-  offset = clockOffset(answer.headers);
+  offset = clockOffset(answer);
   uncertain = false;
+  troubled = false;
   /** @type {any[]} */
   const items = answer.body.items ?? [];
   const here = items.filter((item) => item.showtime_id === data.showtime).sort((a, b) => Date.parse(b.expires_at) - Date.parse(a.expires_at));
@@ -318,7 +322,8 @@ async function findMine() {
   }
   if (hold) dropHold("");
   const other = items.find((item) => item.sale_id === data.sale);
-  if (other) notice(say("seats.yours_elsewhere"), [linkTo(say("seats.see_them"), address(`/sales/${data.sale}/seats`, { showtime: other.showtime_id }))]);
+  elsewhere = Boolean(other);
+  if (other) notice(say("seats.yours_elsewhere"), [linkTo(say("seats.see_them"), address(`/sales/${data.sale}/seats`, { showtime: other.showtime_id }))], () => elsewhere);
   await findUnpaid();
 }
 
@@ -328,16 +333,28 @@ async function findUnpaid() {
   if (answer.status !== 200) return;
   const waits = answer.body.items.find((/** @type {any} */ item) => item.sale_id === data.sale && Date.parse(item.pay_before) > Date.now() + offset);
   unpaid = Boolean(waits);
-  if (waits) notice(say("seats.unpaid"), [linkTo(say("seats.go_on"), address(`/bookings/${waits.id}/pay`))]);
+  if (waits) notice(say("seats.unpaid"), [linkTo(say("seats.go_on"), address(`/bookings/${waits.id}/pay`))], () => unpaid);
 }
 
 function noticeOfHold() {
-  if (hold) notice(say("seats.yours", { time: timeText(data.words, Date.parse(hold.expires_at), true) }));
+  if (hold) notice(say("seats.yours", { time: timeText(data.words, Date.parse(hold.expires_at), true) }), [], () => hold !== null);
+}
+
+/**
+ * Another tab takes seats, or has: those that are no longer free here may be the fan's
+ * own, and what was held here may be held no more.
+ * @param {import("./holds.js").Note} note
+ */
+function heardOfHolds({ asking }) {
+  if (!view) return;
+  if (!hold) uncertain = true;
+  if (!asking) findMine();
 }
 
 // ---- time ---------------------------------------------------------------
 
 function tick() {
+  reviewNotice();
   const until = hold ? Date.parse(hold.expires_at) : sessionEnds;
   element("time").hidden = !until;
   if (!until) return;
@@ -359,7 +376,7 @@ async function askSession() {
   if (!data.queued) return;
   const answer = await call("GET", `/v1/queues/${data.sale}/places/me`, { auth: "none" });
   if (isPassing(answer)) return;
-  offset = clockOffset(answer.headers);
+  offset = clockOffset(answer);
   if (answer.status === 200 && answer.body.state === "active") {
     sessionEnds = Date.parse(answer.body.session_ends_at ?? "") || 0;
     over = false;
@@ -369,19 +386,6 @@ async function askSession() {
 }
 
 // ---- loading and following ----------------------------------------------
-
-/** @returns {Promise<boolean>} */
-async function load() {
-  const [seatmap, availability] = await Promise.all([
-    call("GET", `${showtime}/seatmap?format=compact`, { auth: "none" }),
-    call("GET", `${showtime}/availability`, { auth: "none" }),
-  ]);
-  if (seatmap.status !== 200 || availability.status !== 200) return false;
-  map = readSeatMap(seatmap.body);
-  readBitset(map, availability.body.bitset);
-  free = countFree(map);
-  return true;
-}
 
 /** @param {any} delta {changes: [[seat, state], …]} */
 function applyDelta(delta) {
@@ -446,10 +450,9 @@ function fillChoices() {
 }
 
 async function start() {
-  while (!(await load())) {
-    element("map-note").textContent = say("seats.failed");
-    await new Promise((done) => { setTimeout(done, 3000 + 3000 * Math.random()); });
-  }
+  map = await loadHall(showtime);
+  free = countFree(map);
+  notice("");
   recall();
   fillChoices();
   const hall = { map, chosen, free: () => free, cursor: () => grid?.shown ?? -1, words: { stage: say("seats.stage") }, pick: toggle, label };
@@ -471,6 +474,7 @@ element("zoom-in").addEventListener("click", () => view?.zoomIn());
 element("zoom-out").addEventListener("click", () => view?.zoom(1 / 1.6));
 element("zoom-all").addEventListener("click", () => view?.showAll());
 element("showtime")?.addEventListener("change", (/** @type {Event} */ event) => /** @type {HTMLSelectElement} */ (event.target).form?.submit());
+onHolds(heardOfHolds);
 window.addEventListener("offline", () => link.cut());
 window.addEventListener("fairgate:other", handOver);
 window.addEventListener("pagehide", () => link.stop());

@@ -57,7 +57,7 @@ function heard(answer) {
     model.offline = unanswered || failures >= 2;
     return false;
   }
-  offset = clockOffset(answer.headers);
+  offset = clockOffset(answer);
   alive();
   return true;
 }

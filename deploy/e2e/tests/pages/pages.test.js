@@ -1,6 +1,7 @@
 // All tests of single pages, on one browser, two windows at a time.
 import { after, before, describe } from "node:test";
 import { raise, strike } from "../../lib/stage.js";
+import { abroad } from "./abroad.js";
 import { deleting } from "./deleting.js";
 import { handedOn } from "./handedon.js";
 import { forms } from "./forms.js";
@@ -23,6 +24,7 @@ describe("pages", { concurrency: 2 }, () => {
   nothingIsLost();
   handedOn();
   deleting();
+  abroad();
   refusals();
   words();
 });

@@ -87,12 +87,19 @@ export function momentText(words, at) {
   return filled(words.moment, { day, time: t.toISOString().slice(11, 16) });
 }
 
+let most = NaN;
+
 /**
- * How far the server's clock is ahead of ours, in ms, by an answer's Date.
- * @param {Headers} headers
+ * How far the server's clock can be ahead of ours, in ms, by the answers so far: no
+ * countdown shows more time than there is. An answer's Date is up to 2 s old (whole
+ * seconds, set once a second) when it is sent, and all that passed since it was asked
+ * for may have passed after that. Answers that were quick narrow it down.
+ * @param {{headers: Headers, asked: number}} answer
  */
-export function clockOffset(headers) {
+export function clockOffset({ headers, asked }) {
   const date = Date.parse(headers.get("Date") ?? "");
-  const offset = date + 500 - Date.now();
-  return Number.isNaN(date) || Math.abs(offset) < 1500 ? 0 : offset;
+  const own = date + 2000 - asked;
+  // Below what is certain by now our clock was set back: what was known is of before.
+  if (!(own > most) || date - Date.now() > most) most = own;
+  return most || 0;
 }

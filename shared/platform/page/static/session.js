@@ -3,8 +3,8 @@
 import { deviceStore, tabStore } from "./storage.js";
 
 /**
- * @typedef {{status: number, body: any, headers: Headers, requestId: string}} Answer
- * status is 0 when nothing came back.
+ * @typedef {{status: number, body: any, headers: Headers, requestId: string, asked: number}} Answer
+ * status is 0 when nothing came back; asked is when, by our clock.
  * @typedef {{body?: any, headers?: Record<string, string>, auth?: "required" | "if known" | "none", signal?: AbortSignal}} CallOptions
  * @typedef {{id: string, name: string}} Who
  */
@@ -204,19 +204,20 @@ async function send(method, path, options, token) {
   const headers = { Accept: "application/json", ...options.headers };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  const asked = Date.now();
   try {
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     const response = await fetch(path, { method, headers, body, signal: options.signal ?? timeout(15000) });
     const text = await response.text();
     const type = response.headers.get("Content-Type") ?? "";
-    const isJSON = type.includes("json");
     // A success that is a page is somebody else's: a café's log-in, a proxy's.
     if (response.ok && type.includes("text/html")) return nothing(0, "offline");
     return {
       status: response.status,
-      body: isJSON && text ? JSON.parse(text) : null,
+      body: text && type.includes("json") ? JSON.parse(text) : null,
       headers: response.headers,
       requestId: response.headers.get("X-Request-Id") ?? "",
+      asked,
     };
   } catch {
     return nothing(0, "offline");
@@ -229,7 +230,7 @@ async function send(method, path, options, token) {
  * @returns {Answer}
  */
 function nothing(status, code) {
-  return { status, body: { code }, headers: new Headers(), requestId: "" };
+  return /** @type {any} */ ({ status, body: { code }, headers: new Headers(), requestId: "" });
 }
 
 /** A signal that ends a call after some time. @param {number} ms @returns {AbortSignal | undefined} */
