@@ -101,7 +101,7 @@ func TestAnAccountIsDeletedWithoutJavaScript(t *testing.T) {
 
 func formApp(t *testing.T) *fiber.App {
 	t.Helper()
-	app := httpd.New(httpd.Options{Name: "test", Log: slog.New(slog.DiscardHandler), BodyLimit: 1 << 20})
+	app := httpd.New(httpd.Options{Name: "test", Log: slog.New(slog.DiscardHandler), BodyLimit: 1 << 20, ErrorPage: failures(t)})
 	if err := Register(app, Options{Source: fakeSource{}, Accounts: fakeAccounts{}, Now: func() time.Time { return now }}); err != nil {
 		t.Fatal(err)
 	}

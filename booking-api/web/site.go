@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -13,9 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/locale"
-	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/page"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
@@ -68,7 +65,7 @@ func newSite(options Options) (*site, error) {
 	if s.assets, err = newAssets(page.Static(), static); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"home", "performance", "seats", "pay", "bookings", "login", "signup", "plainwords", "delete", "goodbye", "error"} {
+	for _, name := range []string{"home", "performance", "seats", "pay", "bookings", "login", "signup", "plainwords", "delete", "goodbye"} {
 		t := template.New("base.html").Funcs(s.functions())
 		if s.templates[name], err = t.ParseFS(files, "templates/base.html", "templates/"+name+".html"); err != nil {
 			return nil, fmt.Errorf("storefront: %w", err)
@@ -86,9 +83,8 @@ type view struct {
 	Path      string // of this page, without a query
 	Query     string // without lang
 	Title     string
-	Name      string // of the template; also of its module
-	Module    string // address of the page's module, or empty
-	RequestID string
+	Name      string      // of the template; also of its module
+	Module    string      // address of the page's module, or empty
 	Data      template.JS // texts and facts for the module
 	Body      any
 }
@@ -146,25 +142,9 @@ func (s *site) page(build func(*fiber.Ctx, string) (content, error)) fiber.Handl
 		language := s.language(c)
 		made, err := build(c, language)
 		if err = postgres.Explain(err); err != nil {
-			if !strings.Contains(c.Get(fiber.HeaderAccept), "text/html") {
-				return err
-			}
-			made = s.failure(language, err)
+			return err // a page for a browser all the same: httpd.Options.ErrorPage
 		}
 		return s.send(c, made)
-	}
-}
-
-func (s *site) failure(language string, err error) content {
-	e := errs.From(err)
-	key := "error.broken"
-	var router *fiber.Error
-	if e.Kind == errs.NotFound || errors.As(err, &router) {
-		key = "error.not_found"
-	}
-	return content{
-		template: "error", title: s.messages.Text(language, key), status: httpd.Status(e.Kind),
-		body: map[string]string{"Key": key, "Code": e.Code},
 	}
 }
 
@@ -201,9 +181,6 @@ func (s *site) view(c *fiber.Ctx, made content) (view, error) {
 		Language: language, Languages: s.messages.Languages(), Chosen: chosenLanguage(c), Foreign: s.foreign(c),
 		Path: string([]byte(c.Path())), Query: page.QueryWithoutLanguage(c),
 		Title: made.title, Name: made.template, Body: made.body,
-	}
-	if made.status != 0 {
-		v.RequestID = string(c.Response().Header.Peek(httpd.HeaderRequestID))
 	}
 	if made.module == "" {
 		return v, nil

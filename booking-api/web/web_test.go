@@ -16,6 +16,7 @@ import (
 	"github.com/fairgate/fairgate/shared/catalogue"
 	"github.com/fairgate/fairgate/shared/money"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/page/failure"
 	"github.com/fairgate/fairgate/shared/queue"
 )
 
@@ -81,9 +82,18 @@ func (f fakeSource) LineState(context.Context, string) (queue.State, error) {
 	return f.line, nil
 }
 
+func failures(t *testing.T) httpd.ErrorPage {
+	t.Helper()
+	pages, err := failure.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages.Send
+}
+
 func newApp(t *testing.T, source Source) *fiber.App {
 	t.Helper()
-	app := httpd.New(httpd.Options{Name: "test", Log: slog.New(slog.DiscardHandler), BodyLimit: 1 << 20})
+	app := httpd.New(httpd.Options{Name: "test", Log: slog.New(slog.DiscardHandler), BodyLimit: 1 << 20, ErrorPage: failures(t)})
 	if err := Register(app, Options{Source: source, Now: func() time.Time { return now }}); err != nil {
 		t.Fatal(err)
 	}

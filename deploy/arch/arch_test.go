@@ -110,6 +110,8 @@ func TestTheCheckerLetsGoodImportsPass(t *testing.T) {
 func TestTheCheckerCatchesBadHabits(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, file, text, want string }{
+		{"an own rule for pages", "booking-api/web/a.go", "package x\nfunc f(c *fiber.Ctx) bool { return strings.Contains(c.Get(fiber.HeaderAccept), \"html\") }\n", "httpd.WantsPage is the one rule"},
+		{"an own rule by net/http", "worker/a.go", "package x\nfunc f(r *http.Request) bool { return r.Header.Get(\"Accept\") == \"text/html\" }\n", "httpd.WantsPage is the one rule"},
 		{"init", "worker/a.go", "package x\nfunc init() {}\n", "init runs"},
 		{"log.Fatal", "worker/a.go", "package x\nimport \"log\"\nfunc f() { log.Fatal(1) }\n", "log.Fatal skips"},
 		{"os.Exit", "shared/platform/a.go", "package x\nimport \"os\"\nfunc f() { os.Exit(1) }\n", "os.Exit skips"},

@@ -23,6 +23,7 @@ func checkHabits(sources []source) []string {
 		violations = append(violations, checkTypedNils(s)...)
 		violations = append(violations, checkBodies(s)...)
 		violations = append(violations, checkCookies(s)...)
+		violations = append(violations, checkAccept(s)...)
 		if s.file.Name.Name != "main" {
 			violations = append(violations, checkExits(s)...)
 		}
@@ -53,6 +54,30 @@ func checkInit(s source) []string {
 			violations = append(violations, s.at(f)+": init runs behind the reader's back and cannot be given anything")
 		}
 	}
+	return violations
+}
+
+// checkAccept finds who decides by Accept on its own whether an answer is a page.
+func checkAccept(s source) []string {
+	// The contract's recorder keeps what a caller said and decides nothing.
+	if s.dir() == "shared/platform/httpd" || s.path == "deploy/contract/recorder.go" {
+		return nil
+	}
+	var violations []string
+	ast.Inspect(s.file, func(node ast.Node) bool {
+		call, ok := node.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		selector, ok := call.Fun.(*ast.SelectorExpr)
+		pkg, name := qualified(call.Args[0])
+		literal, _ := call.Args[0].(*ast.BasicLit)
+		isAccept := pkg == "fiber" && name == "HeaderAccept" || literal != nil && (literal.Value == `"Accept"` || literal.Value == `"Sec-Fetch-Mode"`)
+		if ok && isAccept && slices.Contains([]string{"Get", "Peek", "Accepts"}, selector.Sel.Name) {
+			violations = append(violations, s.at(call)+": httpd.WantsPage is the one rule by which an answer is a page or JSON")
+		}
+		return true
+	})
 	return violations
 }
 

@@ -15,6 +15,8 @@ import (
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 )
 
 const documentURL = "https://fairgate.test/openapi.json" // a name; nothing is fetched
@@ -242,7 +244,7 @@ func (e Exchange) mediaType() string {
 }
 
 func (e Exchange) isPage() bool {
-	return e.mediaType() == "text/html" && strings.Contains(e.Accept, "text/html")
+	return e.mediaType() == "text/html" && httpd.AcceptsPage(e.Accept, "")
 }
 
 // code is the code of a problem.

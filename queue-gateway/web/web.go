@@ -19,7 +19,7 @@ import (
 	"github.com/fairgate/fairgate/shared/platform/page"
 )
 
-//go:embed messages static waiting.html plain.html missing.html
+//go:embed messages static waiting.html plain.html
 var files embed.FS
 
 // keptDocuments bounds the memory of the cache; beyond it the cache starts anew.
@@ -65,7 +65,6 @@ type Pages struct {
 	messages *page.Messages
 	waiting  *template.Template
 	plain    *template.Template
-	missing  *template.Template
 	style    template.CSS
 	script   template.JS
 
@@ -99,9 +98,6 @@ func New() (*Pages, error) {
 	if p.plain, err = p.template("plain.html"); err != nil {
 		return nil, err
 	}
-	if p.missing, err = p.template("missing.html"); err != nil {
-		return nil, err
-	}
 	return p, nil
 }
 
@@ -114,14 +110,14 @@ func (p *Pages) template(name string) (*template.Template, error) {
 }
 
 // Handler answers GET /q/:sale with the waiting page and, with ?plain, the page
-// that needs no JavaScript; an unknown line with a page that says so. Its forms post to /q/:sale/join and /q/:sale/enter,
+// that needs no JavaScript; for an unknown line it returns the error. Its forms post to /q/:sale/join and /q/:sale/enter,
 // which answer 303 to /q/:sale?plain=1 or, with a pass, to /sales/:sale/seats.
 func (p *Pages) Handler(source Source) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		id := string([]byte(c.Params("sale")))
 		sale, err := source.Sale(c.UserContext(), id)
 		if err != nil {
-			return p.sendMissing(c, err)
+			return err // a page for a browser: httpd.Options.ErrorPage
 		}
 		if whole := lostAddress(c); whole != "" {
 			c.Set(fiber.HeaderCacheControl, "no-store")

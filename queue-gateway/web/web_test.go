@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
+	"log/slog"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/errs"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/page/failure"
 )
 
 var demo = Sale{
@@ -43,7 +46,11 @@ func newApp(t *testing.T, source Source) *fiber.App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := fiber.New()
+	failures, err := failure.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := httpd.New(httpd.Options{Name: "test", Log: slog.New(slog.DiscardHandler), ErrorPage: failures.Send})
 	app.Get("/q/:sale", pages.Handler(source))
 	return app
 }

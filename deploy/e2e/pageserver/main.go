@@ -18,6 +18,7 @@ import (
 	"github.com/fairgate/fairgate/shared/errs"
 	"github.com/fairgate/fairgate/shared/money"
 	"github.com/fairgate/fairgate/shared/platform/httpd"
+	"github.com/fairgate/fairgate/shared/platform/page/failure"
 	"github.com/fairgate/fairgate/shared/queue"
 )
 
@@ -33,7 +34,11 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	app := httpd.New(httpd.Options{Name: "pages", Log: slog.New(slog.DiscardHandler), BodyLimit: 1 << 20, WriteTimeout: 10 * time.Second})
+	failures, err := failure.New()
+	if err != nil {
+		return err
+	}
+	app := httpd.New(httpd.Options{Name: "pages", Log: slog.New(slog.DiscardHandler), ErrorPage: failures.Send, BodyLimit: 1 << 20, WriteTimeout: 10 * time.Second})
 	app.Get("/q/:sale", waiting.Handler(line{}))
 	if err := site.Register(app, site.Options{Source: shop{}, Now: time.Now}); err != nil {
 		return err

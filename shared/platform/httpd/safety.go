@@ -46,8 +46,8 @@ func (m *manners) finish(c *fiber.Ctx, browser bool) {
 	answer := c.Response()
 	if m.ErrorPage != nil && answer.StatusCode() >= fiber.StatusBadRequest && !answer.IsBodyStream() &&
 		string(answer.Header.ContentType()) == ContentTypeProblem {
-		c.Append(fiber.HeaderVary, fiber.HeaderAccept)
-		if browser || navigates(c) {
+		c.Append(fiber.HeaderVary, fiber.HeaderAccept, headerFetchMode)
+		if browser || WantsPage(c) {
 			m.sendPage(c)
 		}
 	}
@@ -75,14 +75,7 @@ func (m *manners) sendPage(c *fiber.Ctx) {
 	answer.SetStatusCode(status)
 }
 
-// navigates reports whether a browser goes to an address to show what is there: its
-// Accept names pages. Programs, and the fetches of pages, ask for JSON or anything.
-func navigates(c *fiber.Ctx) bool {
-	accepted := strings.ToLower(c.Get(fiber.HeaderAccept))
-	return strings.Contains(accepted, fiber.MIMETextHTML) && !strings.Contains(accepted, "json")
-}
-
-// mayNavigate stands in for navigates where the parser has failed and kept nothing but
+// mayNavigate stands in for WantsPage where the parser has failed and kept nothing but
 // the beginning of what it read, in its error: pages are read, and not below /v1.
 func mayNavigate(failure error) bool {
 	_, start, found := strings.Cut(failure.Error(), `contents: "`)

@@ -21,7 +21,7 @@ import (
 //go:embed failure.html failure.css messages
 var files embed.FS
 
-// Page renders errors in Korean and English. Safe for concurrent use.
+// Page renders errors in every language that any of our pages speaks. Safe for concurrent use.
 type Page struct {
 	messages *page.Messages
 	template *template.Template
@@ -30,7 +30,7 @@ type Page struct {
 
 // New reads and checks what the page is made of.
 func New() (*Page, error) {
-	messages, err := page.LoadMessages(files, "messages", "ko", "en")
+	messages, err := page.LoadMessages(files, "messages", "ko", "en", "ja", "zh")
 	if err != nil {
 		return nil, fmt.Errorf("failure page: %w", err)
 	}
@@ -56,7 +56,15 @@ type view struct {
 	Code      string
 	RequestID string
 	Home      string // the list, in the language that was asked for
+	Languages []string
+	Path      string // of the address that failed, "/" where no link can lead to it again
+	Query     string // without lang
 	Retry     string // address to try again; empty where that makes no sense
+}
+
+// SwitchTo returns the address of this page in another language.
+func (v view) SwitchTo(language string) string {
+	return page.InLanguage(v.Path, v.Query, language)
 }
 
 // Send implements httpd.ErrorPage.
@@ -64,11 +72,14 @@ func (p *Page) Send(c *fiber.Ctx, status int, code string) error {
 	language, asked := p.messages.Choose(c)
 	key, mayRetry := kindOf(status)
 	v := view{
-		Home: "/", Language: language, Style: p.style, Key: key, Code: code,
+		Home: "/", Languages: p.messages.Languages(), Path: "/", Language: language, Style: p.style, Key: key, Code: code,
 		RequestID: string(c.Response().Header.Peek(httpd.HeaderRequestID)),
 	}
 	if asked {
 		v.Home = "/?lang=" + language
+	}
+	if isRead(c.Method()) {
+		v.Path, v.Query = strings.Clone(c.Path()), page.QueryWithoutLanguage(c)
 	}
 	if mayRetry && isRead(c.Method()) {
 		v.Retry = retryAddress(c)

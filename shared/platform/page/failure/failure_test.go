@@ -56,6 +56,17 @@ func TestEveryErrorIsAPageForABrowser(t *testing.T) {
 	if _, body, _ := ask("POST", "/503", "en"); strings.Contains(body, `href="/503"`) {
 		t.Errorf("what was posted is tried again by a link: %s", body)
 	}
+	for _, language := range []string{"ko", "en", "ja", "zh"} {
+		if _, body, _ := ask("GET", "/404?showtime=st1&a=b%26c&lang=ko", "en"); !strings.Contains(body, `href="/404?showtime=st1&amp;a=b%26c&amp;lang=`+language+`" lang="`+language+`"`) {
+			t.Errorf("no link to %s keeps the address: %s", language, body)
+		}
+		if _, body, _ := ask("GET", "/404?lang="+language, "en"); !strings.Contains(body, `<html lang="`+language+`"`) || strings.Contains(body, ".sub") {
+			t.Errorf("not a page in %s: %s", language, body)
+		}
+	}
+	if _, body, _ := ask("POST", "/405?a=1", "en"); !strings.Contains(body, `href="/?lang=ko"`) {
+		t.Errorf("a link leads to what takes forms only: %s", body)
+	}
 	if _, body, _ := ask("GET", "/404", "en"); strings.Contains(body, "Try again") {
 		t.Errorf("a missing page is to be tried again: %s", body)
 	}
