@@ -270,6 +270,7 @@ func (s *Service) verify(ctx context.Context, g guess, wrong error) error {
 	taken := []string{LimitLogIn + ":" + here}
 	if !g.known {
 		if err := s.take(ctx, LimitLogInAccount, who, s.settings.FailedByAccount); err != nil {
+			_ = s.limiter.Return(ctx, taken...) // nothing was tried
 			return err
 		}
 		taken = append(taken, LimitLogInAccount+":"+who)

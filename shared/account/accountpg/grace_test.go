@@ -132,6 +132,11 @@ func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
 	if err := guess("10.0.0.2", goodPassword); errs.From(err).Extra["limit"] != account.LimitLogInAccount {
 		t.Errorf("all together are not limited: %v", err)
 	}
+	for range 12 { // what is refused for others' tries is none of the owner's own
+		if err := guess("10.0.0.2", goodPassword); errs.From(err).Extra["limit"] != account.LimitLogInAccount {
+			t.Fatalf("the owner, again: %v", err)
+		}
+	}
 	if err := guess("10.0.0.2", goodPassword, "of another program", mine); err != nil {
 		t.Errorf("a browser that is logged in is locked out: %v", err)
 	}
