@@ -14,22 +14,15 @@ import (
 // Retention is how long rows are kept that nothing needs any longer. Bookings,
 // payments, refunds and the ledger are kept for ever.
 type Retention struct {
-	Webhooks      time.Duration `env:"RETENTION_WEBHOOKS" envDefault:"720h"`       // webhooks of the payment provider
-	Deliveries    time.Duration `env:"RETENTION_DELIVERIES" envDefault:"2160h"`    // that a mail or a post was sent; at least 168h
-	Notifications time.Duration `env:"RETENTION_NOTIFICATIONS" envDefault:"4320h"` // fans' inboxes
-	Unroutable    time.Duration `env:"RETENTION_UNROUTABLE" envDefault:"720h"`     // events that no queue takes; at least 24h
-	JobRuns       time.Duration `env:"RETENTION_JOB_RUNS" envDefault:"336h"`       // what the scheduled jobs did
+	Webhooks      time.Duration `env:"RETENTION_WEBHOOKS" envDefault:"720h" min:"1h" max:"876000h"`       // webhooks of the payment provider
+	Deliveries    time.Duration `env:"RETENTION_DELIVERIES" envDefault:"2160h" min:"168h" max:"876000h"`  // that a mail or a post was sent; at least 168h
+	Notifications time.Duration `env:"RETENTION_NOTIFICATIONS" envDefault:"4320h" min:"1h" max:"876000h"` // fans' inboxes
+	Unroutable    time.Duration `env:"RETENTION_UNROUTABLE" envDefault:"720h" min:"24h" max:"876000h"`    // events that no queue takes; at least 24h
+	JobRuns       time.Duration `env:"RETENTION_JOB_RUNS" envDefault:"336h" min:"1h" max:"876000h"`       // what the scheduled jobs did
 }
 
 // endedSessionsKept is longer than a pass can live.
 const endedSessionsKept = 48 * time.Hour
-
-// shortestDeliveries is longer than a message climbs the retry ladder.
-const shortestDeliveries = 7 * 24 * time.Hour
-
-func (r Retention) valid() bool {
-	return r.Webhooks > 0 && r.Deliveries >= shortestDeliveries && r.Notifications > 0 && r.Unroutable >= 24*time.Hour && r.JobRuns > 0
-}
 
 func (s *Service) prunes() []schedule.Prune {
 	keep := s.cfg.Retention

@@ -88,10 +88,18 @@ func (r reader) field(dir string, file *ast.File, field *ast.Field, prefix strin
 	return []Setting{{
 		Name:     prefix + name,
 		Default:  tag.Get("envDefault"),
-		Doc:      docOf(field),
+		Doc:      docOf(field) + boundsOf(tag),
 		Secret:   typeName == "Secret" || strings.HasSuffix(name, "PASSWORD"),
 		Required: strings.Contains(options, "required") || strings.Contains(options, "notEmpty"),
 	}}, nil
+}
+
+// boundsOf says between what a number lies.
+func boundsOf(tag reflect.StructTag) string {
+	if tag.Get("min") == "" {
+		return ""
+	}
+	return " (" + tag.Get("min") + " to " + tag.Get("max") + ")"
 }
 
 // nested follows a field whose type is a struct of ours.

@@ -3,8 +3,10 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -39,14 +41,21 @@ func (s Secret) Reveal() string { return string(s) }
 // returns every broken rule, joined.
 type Validator interface{ Validate() error }
 
-// Load fills a T from environ ("KEY=value" lines, as os.Environ gives them). The
+// Load fills a T from environ ("KEY=value" lines, as os.Environ gives them). Numbers and
+// durations must lie within the bounds of their tags min and max, and have such. The
 // error lists every fault, one a line.
 func Load[T any](environ []string) (T, error) {
 	var settings T
-	err := env.ParseWithOptions(&settings, env.Options{Environment: env.ToMap(environ)})
+	variables := env.ToMap(environ)
+	absurd := takeAbsurd(reflect.TypeFor[T](), variables)
+	err := env.ParseWithOptions(&settings, env.Options{Environment: variables})
 	if v, ok := any(&settings).(Validator); ok && err == nil {
 		err = v.Validate()
 	}
+	if absurd != nil && err != nil {
+		return settings, fmt.Errorf("settings:\n%s\n%s", faults(absurd), faults(err))
+	}
+	err = cmp.Or(absurd, err)
 	if err != nil {
 		return settings, fmt.Errorf("settings:\n%s", faults(err))
 	}
