@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"slices"
@@ -67,10 +68,7 @@ func prices(showtime catalogue.Showtime) []gradePrice {
 		list = append(list, gradePrice{grade, price})
 	}
 	slices.SortFunc(list, func(a, b gradePrice) int {
-		if a.Price != b.Price {
-			return int(b.Price - a.Price)
-		}
-		return slices.Compare([]byte(a.Grade), []byte(b.Grade))
+		return cmp.Or(cmp.Compare(b.Price, a.Price), cmp.Compare(a.Grade, b.Grade))
 	})
 	return list
 }

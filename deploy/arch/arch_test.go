@@ -19,7 +19,7 @@ func TestTheTreeKeepsTheRules(t *testing.T) {
 	if len(sources) < 20 {
 		t.Fatalf("only %d files found", len(sources))
 	}
-	for _, violation := range slices.Concat(checkImports(sources), checkHabits(sources), checkGuards(sources)) {
+	for _, violation := range slices.Concat(checkImports(sources), checkHabits(sources), checkGuards(sources), checkSums(sources)) {
 		t.Error(violation)
 	}
 }

@@ -1,11 +1,16 @@
 package envdoc
 
 import (
+	"encoding/base64"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fairgate/fairgate/shared/platform/config"
 )
 
 const projectRoot = "../.."
@@ -90,5 +95,57 @@ func TestRenderGroupsAndHidesSecrets(t *testing.T) {
 	}
 	if strings.Contains(got, "hush") {
 		t.Errorf("a secret is printed:\n%s", got)
+	}
+}
+
+// builtInKeys returns the keys that the services have built in, as bytes, by setting, after
+// checking that production refuses each, and every other secret that is built in.
+func builtInKeys(t *testing.T) map[string]string {
+	t.Helper()
+	keys := map[string]string{}
+	for _, program := range Programs() {
+		settings, err := Read(projectRoot, program.Dir, "Config")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range settings {
+			if s.Default == "" || !s.Secret && !strings.HasSuffix(s.Name, "_KEY") {
+				continue
+			}
+			set := map[string]string{s.Name: s.Default}
+			own := config.Own{Words: set}
+			if raw, err := base64.StdEncoding.DecodeString(s.Default); err == nil && len(raw) >= 32 {
+				keys[s.Name], own = string(raw), config.Own{Keys: set}
+			} else if strings.Contains(s.Default, "://") {
+				own = config.Own{Backends: set}
+			}
+			if err := config.Production.Check(own); err == nil || !strings.Contains(err.Error(), s.Name) {
+				t.Errorf("%s: production starts with the built-in %s: %v", program.Name, s.Name, err)
+			}
+		}
+	}
+	return keys
+}
+
+// Nobody may build in a secret that production does not know, nor leave one in its list
+// that is built in nowhere.
+func TestProductionKnowsTheBuiltInSecretsAndNoOthers(t *testing.T) {
+	t.Parallel()
+	keys := builtInKeys(t)
+	if len(keys) < 6 {
+		t.Fatalf("only %d built-in keys are found: %v", len(keys), keys)
+	}
+	text, err := os.ReadFile(filepath.Join(projectRoot, "shared/platform/config/production.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := regexp.MustCompile(`"(fairgate-development-[^"]+)"`).FindAllStringSubmatch(string(text), -1)
+	for _, key := range listed {
+		if !slices.Contains(slices.Collect(maps.Values(keys)), key[1]) {
+			t.Errorf("%q is refused and built in nowhere", key[1])
+		}
+	}
+	if len(listed) != len(keys) {
+		t.Errorf("%d keys are listed, %d built in", len(listed), len(keys))
 	}
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -66,7 +67,7 @@ func showtimeOf(t catalogue.Showtime) Showtime {
 	for grade, amount := range t.Prices {
 		s.Prices = append(s.Prices, Price{Grade: grade, Amount: amount})
 	}
-	slices.SortFunc(s.Prices, func(a, b Price) int { return int(b.Amount - a.Amount) })
+	slices.SortFunc(s.Prices, func(a, b Price) int { return cmp.Compare(b.Amount, a.Amount) })
 	return s
 }
 
@@ -131,7 +132,7 @@ func (a *api) showtime(ctx context.Context, in *IDInput) (*cached[ShowtimeDetail
 			})
 		}
 	}
-	slices.SortStableFunc(detail.Prices, func(a, b GradePrice) int { return int(b.Amount - a.Amount) })
+	slices.SortStableFunc(detail.Prices, func(a, b GradePrice) int { return cmp.Compare(b.Amount, a.Amount) })
 	return &cached[ShowtimeDetail]{Cache: "public, max-age=1", Body: detail}, nil
 }
 

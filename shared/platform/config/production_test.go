@@ -69,13 +69,3 @@ func TestProductionRefusesWhatDevelopmentHasHoweverItIsWritten(t *testing.T) {
 		}
 	}
 }
-
-// What is built in is in the list: nobody may add one without the other.
-func TestTheListHasTheBuiltInKeys(t *testing.T) {
-	t.Parallel()
-	for _, key := range developmentKeys() {
-		if len(key) != 32 {
-			t.Errorf("%q has %d bytes, not 32", key, len(key))
-		}
-	}
-}
