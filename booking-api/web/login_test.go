@@ -207,3 +207,30 @@ func TestTheLanguageLinkStaysOnThisSite(t *testing.T) {
 		}
 	}
 }
+
+// Without scripts, too, the header has the way in or the way out, never both.
+func TestTheHeaderHasOneWay(t *testing.T) {
+	t.Parallel()
+	app := formApp(t)
+	for cookie, in := range map[string]bool{"": false, "fairgate_who=": false, "fairgate_who=0123456789abcdef": true} {
+		request := httptest.NewRequest(http.MethodGet, "/performances/PF1", nil)
+		request.Header.Set("Cookie", cookie)
+		response, err := app.Test(request, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		raw, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, link, _ := strings.Cut(string(raw), `<a id="login-link"`)
+		link, _, _ = strings.Cut(link, ">")
+		if hidden, out := strings.HasSuffix(link, " hidden"), strings.Contains(string(raw), `action="/v1/auth/forms/logout"`); hidden != in || out != in {
+			t.Errorf("with %q: the way in is hidden: %v, the way out is there: %v", cookie, hidden, out)
+		}
+		if vary := strings.Join(response.Header.Values("Vary"), ","); !strings.Contains(vary, "Cookie") {
+			t.Errorf("Vary %q: a cache would give one fan the page of another", vary)
+		}
+	}
+}

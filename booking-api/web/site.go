@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fairgate/fairgate/shared/locale"
+	"github.com/fairgate/fairgate/shared/platform/httpd"
 	"github.com/fairgate/fairgate/shared/platform/page"
 	"github.com/fairgate/fairgate/shared/platform/postgres"
 )
@@ -80,6 +81,7 @@ type view struct {
 	Languages []string
 	Chosen    string // the language that the address asks for, kept by links; perhaps one that only the waiting page has
 	Foreign   string // the language of this fan, if these pages do not have it
+	Here      bool   // a log-in's mark is in this browser: scripts find out whether it still holds
 	Path      string // of this page, without a query
 	Query     string // without lang
 	Title     string
@@ -121,6 +123,9 @@ func (v view) LoginLink() string {
 	}
 	return v.Link("/login?next=" + url.QueryEscape(v.Link(here)))
 }
+
+// whoCookie says that the browser holds a log-in, and proves nothing; the API sets it.
+const whoCookie = "fairgate_who"
 
 // content is what a page's function makes of a request.
 type content struct {
@@ -165,6 +170,7 @@ func (s *site) send(c *fiber.Ctx, made content) error {
 	if err != nil {
 		return err
 	}
+	c.Append(fiber.HeaderVary, fiber.HeaderCookie) // the way in, or out
 	kept := "no-cache"
 	if made.private {
 		kept = "no-store"
@@ -179,6 +185,7 @@ func (s *site) view(c *fiber.Ctx, made content) (view, error) {
 	language := s.language(c)
 	v := view{
 		Language: language, Languages: s.messages.Languages(), Chosen: chosenLanguage(c), Foreign: s.foreign(c),
+		Here: len(httpd.Cookies(c, whoCookie)) > 0,
 		Path: string([]byte(c.Path())), Query: page.QueryWithoutLanguage(c),
 		Title: made.title, Name: made.template, Body: made.body,
 	}

@@ -44,15 +44,16 @@ func (l Locale) TimeOfDay(t time.Time) string {
 	return fill(l.Words.Time, "time", inSeoul(t).Format("15:04"))
 }
 
-// Days says the span of a run, both ends inclusive.
+// Days says the span of a run, both ends inclusive. No day of a run has its weekday, so
+// that those of a list look alike.
 func (l Locale) Days(from, to time.Time) string {
 	if from.Equal(to) {
-		return l.Day(from)
+		return l.date(l.Words.Date, from)
 	}
 	if year := inSeoul(from).Year(); year == inSeoul(to).Year() {
 		return fill(l.Words.Span, "from", l.date(l.Words.Short, from), "to", l.date(l.Words.Short, to), "y", strconv.Itoa(year))
 	}
-	return l.Day(from) + " – " + l.Day(to)
+	return l.date(l.Words.Date, from) + " – " + l.date(l.Words.Date, to)
 }
 
 func (l Locale) date(pattern string, t time.Time) string {

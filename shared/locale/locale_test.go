@@ -103,9 +103,9 @@ func TestDaysOfARun(t *testing.T) {
 		from, to time.Time
 		ko, en   string
 	}{
-		{day(2026, 12, 12), day(2026, 12, 12), "2026. 12. 12. (토)", "Sat, 12 Dec 2026"},
+		{day(2026, 12, 12), day(2026, 12, 12), "2026. 12. 12.", "12 Dec 2026"},
 		{day(2026, 12, 12), day(2026, 12, 13), "2026. 12. 12. – 12. 13.", "12 Dec – 13 Dec 2026"},
-		{day(2026, 12, 31), day(2027, 1, 2), "2026. 12. 31. (목) – 2027. 1. 2. (토)", "Thu, 31 Dec 2026 – Sat, 2 Jan 2027"},
+		{day(2026, 12, 31), day(2027, 1, 2), "2026. 12. 31. – 2027. 1. 2.", "31 Dec 2026 – 2 Jan 2027"},
 	} {
 		if got := locale.For("ko").Days(c.from, c.to); got != c.ko {
 			t.Errorf("got %q, want %q", got, c.ko)

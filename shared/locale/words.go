@@ -6,6 +6,7 @@ type Words struct {
 	Months   [12]string `json:"months"`
 
 	Day    string `json:"day"`             // {y}, {m}, {d}, {weekday}
+	Date   string `json:"-"`               // {y}, {m}, {d}: a day of a run
 	Short  string `json:"short,omitempty"` // a day without its year
 	Span   string `json:"span,omitempty"`  // {from} and {to} of one year {y}
 	Moment string `json:"moment"`          // {day} and {time}
@@ -22,7 +23,7 @@ func korean() Words {
 	return Words{
 		Weekdays: [7]string{"일", "월", "화", "수", "목", "금", "토"},
 		Months:   [12]string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"},
-		Day:      "{y}. {m}. {d}. ({weekday})", Short: "{m}. {d}.", Span: "{y}. {from} – {to}", Moment: "{day} {time}", Time: "{time}",
+		Day:      "{y}. {m}. {d}. ({weekday})", Date: "{y}. {m}. {d}.", Short: "{m}. {d}.", Span: "{y}. {from} – {to}", Moment: "{day} {time}", Time: "{time}",
 		Seat: "{zone} {row}열 {col}번", Floor: "{n}층 {s}구역", Arena: "플로어 {s}구역", Section: "{s}구역", Between: ", ",
 	}
 }
@@ -31,7 +32,7 @@ func english() Words {
 	return Words{
 		Weekdays: [7]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
 		Months:   [12]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"},
-		Day:      "{weekday}, {d} {m} {y}", Short: "{d} {m}", Span: "{from} – {to} {y}", Moment: "{day}, {time} KST", Time: "{time} KST",
+		Day:      "{weekday}, {d} {m} {y}", Date: "{d} {m} {y}", Short: "{d} {m}", Span: "{from} – {to} {y}", Moment: "{day}, {time} KST", Time: "{time} KST",
 		Seat: "{zone}, row {row}, seat {col}", Floor: "Floor {n}, section {s}", Arena: "Arena floor, section {s}", Section: "Section {s}", Between: "; ",
 	}
 }
@@ -46,7 +47,7 @@ func (w Words) OfTime() Words {
 func japanese() Words {
 	w := english()
 	w.Weekdays, w.Months = [7]string{"日", "月", "火", "水", "木", "金", "土"}, korean().Months
-	w.Day, w.Short, w.Span, w.Moment = "{y}年{m}月{d}日({weekday})", "{m}月{d}日", "{y}年{from}–{to}", "{day} {time} KST"
+	w.Day, w.Date, w.Short, w.Span, w.Moment = "{y}年{m}月{d}日({weekday})", "{y}年{m}月{d}日", "{m}月{d}日", "{y}年{from}–{to}", "{day} {time} KST"
 	return w
 }
 

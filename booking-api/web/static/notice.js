@@ -31,5 +31,5 @@ export function retry(again) {
 
 element("notice-close").addEventListener("click", () => {
   notice("");
-  element("grid").focus({ preventScroll: true });
+  element("main").focus({ preventScroll: true });
 });

@@ -141,6 +141,25 @@ function notes() {
     });
   }
 
+  for (const width of [320, 360, 390]) {
+    test(`what is held can be read on a phone of ${width} px, in English`, async () => {
+      const { context, page } = await opened(others[0], holding([held()]));
+      await page.setViewportSize({ width, height: 640 });
+      await page.goto(`${pages}/sales/queued/seats`);
+      await page.locator("#release").waitFor();
+      const cut = await page.evaluate(() => [...document.querySelectorAll(".brand, .top nav a:not([hidden]), .top nav button, #bar .chip:first-child, #sum, #time, #release, #book")].filter((part) => {
+        const { left, right } = part.getBoundingClientRect();
+        const frame = part.closest("#chosen")?.getBoundingClientRect() ?? { left: 0, right: innerWidth };
+        const lines = Math.round(part.getBoundingClientRect().height / parseFloat(getComputedStyle(part).lineHeight || "24"));
+        return left < frame.left - 1 || right > frame.right + 1 || part.scrollWidth > part.clientWidth + 1 || (part.closest(".top, #release") !== null && lines > 2);
+      }).map((part) => part.id || part.textContent));
+      await page.click("#notice-close");
+      await picture(page, `abroad-held-${width}`);
+      assert.deepEqual(cut, []);
+      await context.close();
+    });
+  }
+
   test("a note about the network goes with the network's return", async () => {
     let away = false;
     const { context, page } = await opened(main[0], holding([]));
