@@ -23,6 +23,7 @@ func checkHabits(sources []source) []string {
 		violations = append(violations, checkTypedNils(s)...)
 		violations = append(violations, checkBodies(s)...)
 		violations = append(violations, checkCookies(s)...)
+		violations = append(violations, checkReads(s)...)
 		violations = append(violations, checkAccept(s)...)
 		if s.file.Name.Name != "main" {
 			violations = append(violations, checkExits(s)...)

@@ -95,6 +95,9 @@ func encodeRuns(m *SeatMap) ([]compactRun, error) {
 // SeatNo composes a seat's number: "1F-A", "12", "7" make "1F-A-12-7".
 func SeatNo(zone, row, col string) string { return zone + "-" + row + "-" + col }
 
+// mostSeatsAhead is for how many seats room is made before they are read.
+const mostSeatsAhead = 200_000
+
 // DecodeSeatMap reads the compact JSON and indexes the map.
 func DecodeSeatMap(body []byte) (*SeatMap, error) {
 	var c compactMap
@@ -108,7 +111,7 @@ func DecodeSeatMap(body []byte) (*SeatMap, error) {
 	for _, z := range c.Zones {
 		m.Zones = append(m.Zones, Zone(z))
 	}
-	m.Seats = make([]Seat, 0, c.Total)
+	m.Seats = make([]Seat, 0, min(max(c.Total, 0), mostSeatsAhead)) // a number in a body is no reason to take memory
 	for _, run := range c.Runs {
 		if run.Zone < 0 || run.Zone >= len(m.Zones) || run.Grade < 0 || run.Grade >= len(m.Grades) || len(run.XY)%2 != 0 {
 			return nil, fmt.Errorf("seat map of %s: a run is out of bounds", c.Hall)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -196,16 +195,8 @@ func (a *api) seatMap(ctx context.Context, in *seatMapInput) (*raw, error) {
 		out.Encoding, out.Body = "gzip", body
 		return out, nil
 	}
-	out.Body, err = inflate(body)
+	out.Body, err = catalogue.Unpack(body)
 	return out, err
-}
-
-func inflate(body []byte) ([]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(r)
 }
 
 // jsonResponse describes a body that is not made by huma: one of the bodies.

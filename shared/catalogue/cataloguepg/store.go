@@ -3,12 +3,9 @@
 package cataloguepg
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -248,11 +245,7 @@ func (s *Store) readMap(ctx context.Context, key string) (*catalogue.SeatMap, er
 	if err != nil {
 		return nil, err
 	}
-	plain, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("seat map %s: %w", key, err)
-	}
-	compact, err := io.ReadAll(plain)
+	compact, err := catalogue.Unpack(body)
 	if err != nil {
 		return nil, fmt.Errorf("seat map %s: %w", key, err)
 	}
