@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
@@ -20,31 +21,41 @@ type Document struct {
 	contentType string
 	etag        string
 	policy      string
-	bodies      map[string][]byte // content coding ("" for none) → bytes
+	plain       []byte
+	zipped      []byte        // gzip
+	brotli      func() []byte // nil: no such form
 }
 
-// NewDocument compresses body as well as it goes: tens of milliseconds, so for
-// bodies that are served many times. policy is the Content-Security-Policy, empty
-// for what is no page.
+// NewDocument makes a document of a body that is served many times. It is compressed as
+// well as it goes: gzip here, Brotli, which takes tens of milliseconds, for the first who
+// asks for it, so that a service starts at once. policy is the Content-Security-Policy,
+// empty for what is no page.
 func NewDocument(contentType, policy string, body []byte) (*Document, error) {
 	zipped, err := zip(body, gzip.BestCompression)
 	if err != nil {
 		return nil, err
 	}
-	var small bytes.Buffer
-	w := brotli.NewWriterLevel(&small, brotli.BestCompression)
-	if _, err := w.Write(body); err != nil {
-		return nil, fmt.Errorf("brotli: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("brotli: %w", err)
-	}
 	return &Document{
 		contentType: contentType,
 		etag:        etag(body),
 		policy:      policy,
-		bodies:      map[string][]byte{"": body, "gzip": zipped, "br": small.Bytes()},
+		plain:       body,
+		zipped:      zipped,
+		brotli:      sync.OnceValue(func() []byte { return brotliOf(body) }),
 	}, nil
+}
+
+// brotliOf returns the body in Brotli, nil if that fails: then gzip is sent.
+func brotliOf(body []byte) []byte {
+	var small bytes.Buffer
+	w := brotli.NewWriterLevel(&small, brotli.BestCompression)
+	if _, err := w.Write(body); err != nil {
+		return nil
+	}
+	if err := w.Close(); err != nil {
+		return nil
+	}
+	return small.Bytes()
 }
 
 // NewPage makes a document of a page that was built for one request: quick to
@@ -58,7 +69,8 @@ func NewPage(policy string, body []byte) (*Document, error) {
 		contentType: fiber.MIMETextHTMLCharsetUTF8,
 		etag:        etag(body),
 		policy:      policy,
-		bodies:      map[string][]byte{"": body, "gzip": zipped},
+		plain:       body,
+		zipped:      zipped,
 	}, nil
 }
 
@@ -66,10 +78,10 @@ func NewPage(policy string, body []byte) (*Document, error) {
 func (d *Document) ETag() string { return d.etag }
 
 // Size returns the bytes of one content coding: "", "gzip" or "br".
-func (d *Document) Size(coding string) int { return len(d.bodies[coding]) }
+func (d *Document) Size(coding string) int { return len(d.in(coding)) }
 
 // Body returns the plain body; the caller does not change it.
-func (d *Document) Body() []byte { return d.bodies[""] }
+func (d *Document) Body() []byte { return d.plain }
 
 // Policy returns the Content-Security-Policy.
 func (d *Document) Policy() string { return d.policy }
@@ -93,12 +105,25 @@ func (d *Document) Send(c *fiber.Ctx, cacheControl string) error {
 	if coding != "" {
 		c.Set(fiber.HeaderContentEncoding, coding)
 	}
-	return c.Send(d.bodies[coding])
+	return c.Send(d.in(coding))
+}
+
+// in returns the body in a content coding ("" for none); nil if there is no such form.
+func (d *Document) in(coding string) []byte {
+	switch {
+	case coding == "":
+		return d.plain
+	case coding == "gzip":
+		return d.zipped
+	case coding == "br" && d.brotli != nil:
+		return d.brotli()
+	}
+	return nil
 }
 
 func (d *Document) coding(header string) string {
 	for _, coding := range []string{"br", "gzip"} {
-		if d.bodies[coding] != nil && accepts(header, coding) {
+		if accepts(header, coding) && d.in(coding) != nil {
 			return coding
 		}
 	}
