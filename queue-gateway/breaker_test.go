@@ -44,6 +44,15 @@ func TestTheBreakerOpensByDefaultForWhatTroublesTheShop(t *testing.T) {
 			return 20 * time.Millisecond
 		}
 	}
+	payments := slowUpstream(func(path string) time.Duration {
+		switch path {
+		case "/v1/payments/confirm": // waits, and may
+			return 5500 * time.Millisecond
+		case "/v1/bookings":
+			return 6 * time.Second
+		}
+		return 20 * time.Millisecond // so that it is not all of the upstream that is silent
+	})
 	for name, c := range map[string]struct {
 		upstream slowUpstream
 		every    time.Duration // between two requests
@@ -59,6 +68,7 @@ func TestTheBreakerOpensByDefaultForWhatTroublesTheShop(t *testing.T) {
 		"only log-ins, and they take 15 s":      {all(15 * time.Second), 24 * time.Millisecond, []string{"/v1/auth/login"}, false},
 		"sign-ups take 15 s":                    {all(15 * time.Second), 24 * time.Millisecond, []string{"/v1/auth/signup"}, false},
 		"confirmations wait 10 s":               {all(10 * time.Second), 24 * time.Millisecond, []string{"/v1/payments/confirm"}, false},
+		"slow bookings hide behind no waiting":  {payments, 24 * time.Millisecond, []string{"/v1/payments/confirm", "/v1/payments/confirm", "/v1/venues", "/v1/bookings", "/v1/payments/confirm"}, true},
 		"slow sales hide behind no log-in":      {only("/v1/sales", 6*time.Second), 24 * time.Millisecond, []string{"/v1/auth/login", "/v1/auth/login", "/v1/auth/login", "/v1/sales"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

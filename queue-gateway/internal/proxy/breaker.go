@@ -59,8 +59,12 @@ type breaker struct {
 // class is the routes of one class.
 type class struct {
 	*circuit
-	struggling atomic.Int64 // answers in a row that were late or spoke of overload
+	// Answers that were late, or spoke of overload, since the last good one.
+	late, overloaded atomic.Int64
 }
+
+// struggling reports that too many answers in a row were late or spoke of overload.
+func (c *class) struggling() bool { return c.late.Load()+c.overloaded.Load() >= maxStruggling }
 
 func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registerer) *breaker {
 	factory := promauto.With(metrics)
@@ -78,7 +82,7 @@ func newBreaker(slow time.Duration, log *slog.Logger, metrics prometheus.Registe
 	for _, name := range routeClasses() {
 		c := &class{}
 		c.circuit = newCircuit(string(name), log, gauges, func(n gobreaker.Counts) bool {
-			return c.struggling.Load() >= maxStruggling || mostFailed(n)
+			return c.struggling() || mostFailed(n)
 		})
 		b.classes[name] = c
 	}
@@ -130,8 +134,8 @@ func (b *breaker) do(request *http.Request, send func(*http.Request) (*http.Resp
 		}
 	}
 	// Refused by the class first: a request that is not sent says nothing of the whole.
-	refusal := c.run(func() error {
-		if err := b.whole.run(func() error { ask(); return ofWhole(response, verdict) }); err != nil {
+	refusal := c.run(request, func() error {
+		if err := b.whole.run(request, func() error { ask(); return ofWhole(response, verdict) }); err != nil {
 			verdict = err
 		}
 		return ofClass(response, verdict)
@@ -161,9 +165,10 @@ func (b *breaker) probe(request *http.Request, send func(*http.Request) (*http.R
 }
 
 // ask sends a request and returns the answer, if there is one, with what it says about
-// the upstream: nil for an answer in time.
+// the upstream: nil for a good answer in time. What may take long is good whenever it
+// comes, but a late one says only that there is no overload.
 func (b *breaker) ask(request *http.Request, c *class, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-	start, patient := time.Now(), mayTakeLong(request)
+	start := time.Now()
 	response, err := send(request)
 	took := time.Since(start)
 	if err != nil {
@@ -179,19 +184,20 @@ func (b *breaker) ask(request *http.Request, c *class, send func(*http.Request) 
 	b.unreached.Store(0)
 	b.whole.answered()
 	c.answered()
+	late := took > b.slow
 	switch {
 	case response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusGatewayTimeout:
-		c.struggling.Add(1)
+		c.overloaded.Add(1)
 		return response, errFault
 	case response.StatusCode >= http.StatusInternalServerError:
 		return response, errFault
-	case patient:
-		return response, errPatient
-	case took > b.slow:
-		c.struggling.Add(1)
+	case late && !mayTakeLong(request):
+		c.late.Add(1)
 		return response, errSlow
+	case !late:
+		c.late.Store(0)
 	}
-	c.struggling.Store(0)
+	c.overloaded.Store(0)
 	return response, nil
 }
 
@@ -207,7 +213,7 @@ func (b *breaker) unanswered(request *http.Request, c *class, err error, took ti
 	case timedOut && mayTakeLong(request):
 		return fmt.Errorf("%w: %w", errPatient, err)
 	case took >= b.slow && b.whole.silent() < b.slow: // others are answered: this route hangs, not the upstream
-		c.struggling.Add(1)
+		c.late.Add(1)
 		return fmt.Errorf("%w: %w", errSlow, err)
 	}
 	b.unreached.Add(1)
@@ -216,7 +222,7 @@ func (b *breaker) unanswered(request *http.Request, c *class, err error, took ti
 
 func outcomeOf(response *http.Response, err error) string {
 	switch {
-	case err == nil, response != nil && errors.Is(err, errPatient):
+	case err == nil:
 		return "answered"
 	case errors.Is(err, errSlow):
 		return "slow"

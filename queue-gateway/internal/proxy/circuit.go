@@ -12,7 +12,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// circuit is closed, open, or half open: it lets a few requests try.
+// circuit is closed, open, or half open: it lets a few short requests try.
 type circuit struct {
 	gate       *gobreaker.CircuitBreaker[struct{}]
 	tripped    atomic.Bool  // open or half open; asking the gate takes a lock, and each poll asks
@@ -64,14 +64,20 @@ func (c *circuit) answered() { c.lastAnswer.Store(time.Now().UnixNano()) }
 // silent is how long nobody has been answered.
 func (c *circuit) silent() time.Duration { return time.Since(time.Unix(0, c.lastAnswer.Load())) }
 
-// run carries out ask, whose error is what it says about the upstream, or refuses to.
-func (c *circuit) run(ask func() error) (refusal error) {
+// run carries out ask, which sends request and whose error is what that says about the
+// upstream, or refuses to. While the circuit is not closed it refuses what may take long:
+// that would hold one of the few tries for as long as its caller likes, and keep out
+// everybody else and the probe.
+func (c *circuit) run(request *http.Request, ask func() error) (refusal error) {
 	if c.closed() {
 		verdict := ask()
 		if c.closed() { // else it was sent before the circuit opened, and says nothing new
 			c.record(verdict)
 		}
 		return nil
+	}
+	if mayTakeLong(request) {
+		return gobreaker.ErrOpenState
 	}
 	asked := false
 	_, err := c.gate.Execute(func() (struct{}, error) {
@@ -107,7 +113,7 @@ func ofWhole(response *http.Response, verdict error) error {
 // ofClass is what a request says about its class of routes: one that was not answered says
 // it of the upstream instead, unless others were answered meanwhile (errSlow).
 func ofClass(response *http.Response, verdict error) error {
-	if isOneOf(verdict, errPatient) || response == nil && !isOneOf(verdict, errSlow) {
+	if response == nil && !isOneOf(verdict, errSlow) {
 		return errNoSign
 	}
 	return verdict

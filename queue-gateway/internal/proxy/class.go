@@ -49,8 +49,9 @@ func classOf(r *http.Request) routeClass {
 }
 
 // mayTakeLong reports whether a late answer is no sign of trouble: what was asked to
-// wait, bodies that arrive as slowly as their callers send them, and what hashes a
-// password, which takes as long as the machine is busy with others' passwords.
+// wait, bodies that arrive as slowly as their callers send them (smaller ones have been
+// read before anything is asked), and what hashes a password, which takes as long as the
+// machine is busy with others' passwords.
 func mayTakeLong(r *http.Request) bool {
 	streamed, path := r.ContentLength < 0 || r.ContentLength > smallBody, routedPath(r)
 	return streamed || hashesPassword(r.Method, path) || path == "/v1/payments/confirm" || strings.Contains(strings.ToLower(r.Header.Get("Prefer")), "wait")
