@@ -49,7 +49,9 @@ type Config struct {
 	SignUpsPerMinute       int `env:"SIGN_UPS_PER_MINUTE" envDefault:"600" min:"1" max:"1000000000"` // from one address
 
 	ConfirmsPerMinute int `env:"CONFIRMS_PER_MINUTE" envDefault:"120" min:"1" max:"1000000000"` // requests to confirm a payment of one account
-	// ConfirmsPerNetwork is how many requests to confirm a payment may come a minute from one network. Carriers put many fans behind one IPv4 address.
+	// ConfirmsOfOwn is how many requests a minute to confirm a payment of one account pass whatever came from its network: so many are not counted there.
+	ConfirmsOfOwn int `env:"CONFIRMS_OF_OWN" envDefault:"10" min:"1" max:"1000000000"`
+	// ConfirmsPerNetwork is how many requests to confirm a payment beyond their accounts' own may come a minute from one network. Carriers put many fans behind one IPv4 address.
 	ConfirmsPerNetwork int `env:"CONFIRMS_PER_NETWORK" envDefault:"6000" min:"1" max:"1000000000"`
 
 	TossClientKey string `env:"TOSS_CLIENT_KEY" envDefault:"test_ck_fairgate"` // opens the payment window

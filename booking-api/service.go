@@ -156,6 +156,7 @@ func (s *Service) wire() error {
 			account.LimitLogIn: cfg.FailedLoginsPerMinute, account.LimitLogInAccount: cfg.FailedLoginsPerAccount, account.LimitLogInAddress: cfg.FailedLoginsPerAddress, account.LimitSignUp: cfg.SignUpsPerMinute,
 		},
 		Confirms:          httpd.NewLimiter("confirms", cfg.ConfirmsPerMinute, time.Minute, system),
+		ConfirmsOfOwn:     httpd.NewLimiter("confirms_of_own", cfg.ConfirmsOfOwn, time.Minute, system),
 		ConfirmsOfNetwork: httpd.NewLimiter("confirms_of_network", cfg.ConfirmsPerNetwork, time.Minute, system),
 	}
 	api.Register(s.app, door)

@@ -81,8 +81,9 @@ type Options struct {
 	PaymentWindowURL string         // of the simulator's window; empty: the provider's script opens it
 	Limits           map[string]int // a minute, by name, as the accounts have them
 	// Confirms and ConfirmsOfNetwork limit the requests to confirm a payment, of one
-	// account and of one network.
-	Confirms, ConfirmsOfNetwork *httpd.Limiter
+	// account and of one network; those within an account's ConfirmsOfOwn are not
+	// counted on its network.
+	Confirms, ConfirmsOfOwn, ConfirmsOfNetwork *httpd.Limiter
 }
 
 type api struct {

@@ -67,11 +67,13 @@ func (a *api) paymentRoutes() {
 
 // limitConfirms bounds how often one account, and all of one network, may ask to confirm:
 // each request waits up to ten seconds and takes locks. The account comes first, so that
-// one that is refused uses up nothing of its network's.
+// one that is refused uses up nothing of its network's. An account's own few count
+// nothing on its network: a carrier's address is shared by thousands, and none of them
+// may keep the others from paying.
 func (a *api) limitConfirms(ctx huma.Context, next func(huma.Context)) {
 	c, r := humafiber.Unwrap(ctx), of(ctx.Context())
 	err := httpd.Spend(c, a.Confirms, r.caller.ID)
-	if err == nil {
+	if err == nil && !a.ofOwn(r.caller.ID) {
 		err = httpd.Spend(c, a.ConfirmsOfNetwork, r.network)
 	}
 	if err != nil {
@@ -79,6 +81,13 @@ func (a *api) limitConfirms(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	next(ctx)
+}
+
+// ofOwn counts a request to confirm among an account's own few, and reports whether it
+// is one of them.
+func (a *api) ofOwn(account string) bool {
+	_, ok := a.ConfirmsOfOwn.Allow(strings.Clone(account)) // the limiter keeps it
+	return ok
 }
 
 const longestWait = 10 * time.Second
