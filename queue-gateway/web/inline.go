@@ -110,8 +110,20 @@ func (j *joiner) line(body *strings.Builder, module, line string, inComment bool
 	if err := j.declare(module, line, exported); err != nil {
 		return false, err
 	}
-	body.WriteString(withoutRemark(strings.TrimLeft(line, " \t")) + "\n")
+	body.WriteString(withoutRemark(withoutTypes(strings.TrimLeft(line, " \t"))) + "\n")
 	return false, nil
+}
+
+// withoutTypes takes the types of expressions, /** @type {…} */, out of a line of code.
+func withoutTypes(line string) string {
+	for {
+		before, rest, found := strings.Cut(line, "/** @type {")
+		_, after, closed := strings.Cut(rest, "} */")
+		if !found || !closed {
+			return line
+		}
+		line = before + strings.TrimLeft(after, " ")
+	}
 }
 
 // withoutRemark takes a comment off the end of a line of code. Where "//" may stand in a

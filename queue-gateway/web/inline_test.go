@@ -26,6 +26,14 @@ func TestRemarksAreLeftOut(t *testing.T) {
 	}
 }
 
+func TestTypesOfExpressionsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	got, err := joined(map[string]string{"main.js": "const a = (/** @type {{b: number}} */ c) => /** @type {any} */ (c);\nlet d = \"/** d */\";\n"})
+	if want := "const a = (c) => (c);\nlet d = \"/** d */\";\n"; err != nil || got != want {
+		t.Errorf("joined: %v\n%s\nwant:\n%s", err, got, want)
+	}
+}
+
 func TestModulesAreJoinedInTheOrderOfTheirImports(t *testing.T) {
 	t.Parallel()
 	got, err := joined(map[string]string{

@@ -116,7 +116,7 @@ async function pay() {
   await accessToken();
   // Who leaves without a network sees the browser's own page, and the time runs on unseen.
   const here = await call("GET", path, { signal: timeout(5000) });
-  if (isPassing(here)) return cutOff();
+  if (isPassing(here)) return cutOff(here);
   if (here.status !== 200 || here.body.state !== booking.state || here.body.payment_state !== booking.payment_state) return load();
   if (booking.amount === 0) return confirm({ order_id: booking.order_id, amount: 0 });
   const payment = booking.payment;
@@ -130,13 +130,27 @@ async function pay() {
   location.assign(window);
 }
 
-/** There is no network: the booking stays on the page with its time, and goes on with the network. */
-function cutOff() {
-  element("explain").textContent = say("pay.away");
+/**
+ * There is no network, or no answer that helps: the booking stays on the page with its
+ * time, and goes on by itself.
+ * @param {import("./session.js").Answer} [answer]
+ */
+function cutOff(answer) {
+  element("explain").textContent = say(awayText(answer, "pay.away"));
   element("go").textContent = say("pay.problem.go");
   element("go").disabled = false;
-  again(load, 3000);
+  again(load, 3000, answer);
 }
+
+/** What is said of an answer that does not help: too many requests are no lost network. @param {import("./session.js").Answer | undefined} answer @param {string} otherwise */
+const awayText = (answer, otherwise) => (answer?.status === 429 ? "pay.limited" : otherwise);
+
+/**
+ * How long an answer asks to wait, in ms; 0 when it does not say. Our limits ask for a
+ * minute at most, and the provider does not keep an approved payment open for long.
+ * @param {import("./session.js").Answer | undefined} answer
+ */
+const askedToWait = (answer) => Math.min(60, Number(answer?.headers.get("Retry-After")) || 0) * 1000;
 
 /** @param {string} url */
 function absolute(url) {
@@ -178,8 +192,8 @@ async function confirm(paid) {
     if (answer.status === 401) return goLogin();
     if (answer.status === 200 || answer.status === 202 || answer.status === 409 || answer.status === 404) return settled(answer);
     if (!isPassing(answer)) return problem(answer);
-    element("explain").textContent = say("pay.offline");
-    await pause(Math.min(10000, 1000 * 2 ** tries));
+    element("explain").textContent = say(awayText(answer, "pay.offline"));
+    await pause(Math.max(askedToWait(answer), Math.min(10000, 1000 * 2 ** tries)));
   }
 }
 
@@ -215,18 +229,24 @@ function problem(answer) {
   if (answer.status === 401) return goLogin();
   if (answer.status === 404) return show("missing");
   const passing = isPassing(answer);
-  show("problem", { explain: passing ? "pay.problem.waiting" : "pay.problem.explain", values: { id: answer.requestId || "–" }, go: "pay.problem.go", act: start });
-  if (passing) again(start, 5000);
+  show("problem", { explain: passing ? awayText(answer, "pay.problem.waiting") : "pay.problem.explain", values: { id: answer.requestId || "–" }, go: "pay.problem.go", act: start });
+  if (passing) again(start, 5000, answer);
 }
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
-/** Does something later, or as soon as the page is looked at or the network is back. @param {() => any} what @param {number} ms */
-function again(what, ms) {
+/**
+ * Does something later, not before an answer says, or as soon as the page is looked at
+ * or the network is back.
+ * @param {() => any} what
+ * @param {number} ms
+ * @param {import("./session.js").Answer} [answer]
+ */
+function again(what, ms, answer) {
   clearTimeout(timer);
   next = () => { next = null; clearTimeout(timer); what(); };
-  timer = setTimeout(() => { if (!document.hidden) next?.(); }, ms * (0.8 + 0.4 * Math.random()));
+  timer = setTimeout(() => { if (!document.hidden) next?.(); }, askedToWait(answer) + ms * (0.8 + 0.4 * Math.random()));
 }
 /** What waits to be done. @type {(() => void) | null} */
 let next = null;
@@ -245,11 +265,11 @@ async function load() {
   const answer = await patiently(call("GET", path), () => { if (mine === loads) slow(); });
   if (mine !== loads) return;
   const shown = element("pay").dataset.state;
-  if (isPassing(answer) && payable()) return cutOff();
+  if (isPassing(answer) && payable()) return cutOff(answer);
   // What is being waited for stays on the page while the network is away.
   if (isPassing(answer) && booking && (shown === "confirming" || shown === "cancelling")) {
-    element("explain").textContent = say("pay.offline");
-    return again(load, 3000);
+    element("explain").textContent = say(awayText(answer, "pay.offline"));
+    return again(load, 3000, answer);
   }
   if (answer.status !== 200) return problem(answer);
   offset = clockOffset(answer);

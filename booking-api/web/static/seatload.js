@@ -31,7 +31,15 @@ async function tryHall(showtime) {
     call("GET", `${showtime}/seatmap?format=compact`, options),
     call("GET", `${showtime}/availability`, options),
   ]);
-  const [seatmap, availability] = await patiently(both, () => notice(say("seats.slow"), [retry(() => stop.abort())]));
+  let anew = false;
+  const hurry = () => {
+    anew = true;
+    notice("");
+    stop.abort();
+  };
+  const [seatmap, availability] = await patiently(both, () => notice(say("seats.slow"), [retry(hurry)]));
+  // What the fan gave up has not failed: it begins again without a word or a pause.
+  if (anew) return tryHall(showtime);
   if (seatmap.status !== 200 || availability.status !== 200) return null;
   const map = readSeatMap(seatmap.body);
   readBitset(map, availability.body.bitset);

@@ -93,6 +93,68 @@ function network() {
   }
 }
 
+/** Loads that are given up by the fan, and answers that say that there were too many. */
+function askedAnew() {
+  test("seats: what is asked anew has not failed, and is asked at once", async () => {
+    const { context, page, faults } = await opened(others[0], holding([]));
+    let asked = 0;
+    await page.route("**/v1/showtimes/st0/availability*", (route) => (asked++ === 0 ? new Promise(() => {}) : route.fallback()));
+    await page.goto(`${pages}/sales/queued/seats`);
+    await page.locator("#offers .chip").waitFor();
+    const said = await page.evaluateHandle(() => {
+      /** @type {string[]} */
+      const texts = [];
+      new MutationObserver(() => texts.push(document.getElementById("notice-text")?.textContent ?? "")).observe(document.body, { subtree: true, childList: true });
+      return texts;
+    });
+    await page.locator("#offers .chip").click();
+    await page.locator("html[data-ready=seats]").waitFor();
+    assert.deepEqual((await said.jsonValue()).filter((text) => /could not be loaded/.test(text)), []);
+    assert.ok(asked > 1);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  const tooMany = /요청이 너무 많아요|Too many requests/;
+  const limited = (/** @type {import("playwright-core").Route} */ route) => route.fulfill({ status: 429, headers: { "Retry-After": "30" }, json: { code: "rate_limited" } });
+  /** Lets time pass, and all that the page asks for then arrive. @param {import("playwright-core").Page} page @param {number} ms */
+  const pass = async (page, ms) => {
+    await page.clock.fastForward(ms);
+    await page.evaluate(async () => { await fetch("/v1/time"); });
+  };
+  for (const kind of main) {
+    test(`pay: too many requests are no lost network, and it goes on when it may, ${kind.size}`, async () => {
+      let state = { ...booking, pay_before: inFuture(580), payment: {} };
+      const { context, page, faults } = await opened(kind, {
+        "GET /v1/bookings/bkg-1": () => [200, state],
+        "POST /v1/payments/confirm": () => {
+          state = { ...state, state: "confirmed", payment_state: "done" };
+          return [200, { booking_id: "bkg-1", booking_state: "confirmed", payment_state: "done" }];
+        },
+        "GET /v1/bookings/bkg-1/tickets": [200, { items: [] }],
+      });
+      let [asked, confirms] = [0, 0];
+      await page.route("**/v1/bookings/bkg-1", (route) => (asked++ === 0 ? limited(route) : route.fallback()));
+      await page.route("**/v1/payments/confirm", (route) => (confirms++ === 0 ? limited(route) : route.fallback()));
+      await page.clock.install();
+      await page.goto(`${pages}/bookings/bkg-1/pay?paymentKey=pk-1&orderId=ord-1234567&amount=380000`);
+      await page.locator("#pay[data-state=problem] #explain", { hasText: tooMany }).waitFor();
+      await picture(page, `abroad-pay-limited-${kind.size}-${kind.language}`);
+      await pass(page, 15000);
+      assert.equal(asked, 1, "not before it may");
+      await pass(page, 25000);
+      await page.locator("#pay[data-state=confirming] #explain", { hasText: tooMany }).waitFor();
+      await pass(page, 15000);
+      assert.equal(confirms, 1, "not before it may");
+      await pass(page, 20000);
+      await page.locator("#pay[data-state=confirmed]").waitFor();
+      assert.equal(confirms, 2);
+      assert.deepEqual(faults, []);
+      await context.close();
+    });
+  }
+}
+
 function time() {
   test("no countdown shows more time than there is, however late an answer comes", () => {
     const real = Date.now;
@@ -118,6 +180,26 @@ function time() {
       Date.now = real;
     }
   });
+
+  for (const [name, kept] of /** @type {const} */ ([
+    ["may be kept for a second", { "Cache-Control": "public, max-age=1" }], ["was kept for three, against its word", { "Cache-Control": "public, max-age=1", Age: "3" }],
+  ])) {
+    test(`no countdown shows more time than there is, by an answer that ${name}`, () => {
+      const real = Date.now;
+      try {
+        const here = 1_800_000_000_000;
+        Date.now = () => here;
+        clockOffset({ headers: new Headers({ Date: new Date(here - 1e9).toUTCString() }), asked: here }); // of another life
+        const old = 1000 * Number(kept.Age ?? 1) + 1999; // kept, and its Date a little before that
+        const asked = here - 10;
+        const offset = clockOffset({ headers: new Headers({ ...kept, Date: new Date(here - old).toUTCString() }), asked });
+        assert.ok(offset >= 0, `${-offset} ms too much is shown`);
+        assert.ok(offset <= 2000, `${offset} ms too little is shown`);
+      } finally {
+        Date.now = real;
+      }
+    });
+  }
 }
 
 function notes() {
@@ -192,6 +274,7 @@ function notes() {
 export const abroad = () => describe("what happens outside a page", { concurrency: 2 }, () => {
   tabs();
   network();
+  askedAnew();
   time();
   notes();
 });

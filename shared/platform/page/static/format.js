@@ -93,12 +93,15 @@ let most = NaN;
  * How far the server's clock can be ahead of ours, in ms, by the answers so far: no
  * countdown shows more time than there is. An answer's Date is up to 2 s old (whole
  * seconds, set once a second) when it is sent, and all that passed since it was asked
- * for may have passed after that. Answers that were quick narrow it down.
+ * for may have passed after that. One that a cache keeps is as old as it says, or as it
+ * may be kept. Answers that were quick narrow it down.
  * @param {{headers: Headers, asked: number}} answer
  */
 export function clockOffset({ headers, asked }) {
+  /** @param {string} name */
+  const age = (name) => Number(/\d+/.exec(headers.get(name) ?? "") ?? 0);
   const date = Date.parse(headers.get("Date") ?? "");
-  const own = date + 2000 - asked;
+  const own = date + 2000 + 1000 * Math.max(age("Age"), age("Cache-Control")) - asked;
   // Below what is certain by now our clock was set back: what was known is of before.
   if (!(own > most) || date - Date.now() > most) most = own;
   return most || 0;
