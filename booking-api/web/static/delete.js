@@ -4,8 +4,8 @@ import { askToken, call, forgetToken, hereNow, isPassing, knownWho } from "./ses
 
 const form = /** @type {HTMLFormElement} */ (element("delete"));
 const password = /** @type {HTMLInputElement} */ (element("password"));
-/** @type {Record<number, string>} */
-const faults = { 403: "delete.wrong", 422: "delete.wrong", 429: "delete.limited" };
+// A request to delete found no answer: the account may be gone since.
+let perhapsGone = false;
 
 /** @param {string} key of a text, "" for none */
 function fault(key) {
@@ -26,11 +26,39 @@ async function submit(event) {
   const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
   button.disabled = true;
   fault("");
-  const answer = await call("DELETE", "/v1/me", { body: { password: password.value } });
+  // The log-in of an account that is gone has ended: that is no reason to go to the log-in.
+  data.personal = !perhapsGone;
+  const answer = await erase();
+  data.personal = true;
   button.disabled = false;
-  if (answer.status === 204) return gone();
+  if (answer.status === 204 || (answer.status === 401 && perhapsGone)) return gone();
   if (answer.status === 401) return goLogin();
-  fault(faults[answer.status] ?? (isPassing(answer) ? "delete.offline" : "delete.failed"));
+  fault(faultOf(answer));
+}
+
+/** @param {import("./session.js").Answer} answer @returns {string} key of the text that says why nothing was deleted */
+function faultOf(answer) {
+  if (answer.body?.code === "wrong_password" || answer.status === 422) return "delete.wrong";
+  if (answer.status === 429) return "delete.limited";
+  return isPassing(answer) ? "delete.offline" : "delete.failed";
+}
+
+/**
+ * Asks for the deletion, and notes when what became of that is not known. A 401 says
+ * that the log-in could not be renewed either; after a lost answer that is because the
+ * account is gone.
+ * @param {boolean} [renew] with a new access token
+ * @returns {Promise<import("./session.js").Answer>}
+ */
+async function erase(renew = false) {
+  const { token, answer } = await askToken(renew);
+  if (!token) return answer;
+  const headers = { Authorization: `Bearer ${token}` };
+  const erased = await call("DELETE", "/v1/me", { auth: "none", headers, body: { password: password.value } });
+  if (erased.status === 401 && !renew) return erase(true);
+  if (erased.status === 0 || erased.status >= 500) perhapsGone = true;
+  if (erased.body?.code === "wrong_password") perhapsGone = false;
+  return erased;
 }
 
 /** Forgets whoever was here, as a log-out does. */
