@@ -56,7 +56,7 @@ async function erase(renew = false) {
   const headers = { Authorization: `Bearer ${token}` };
   const erased = await call("DELETE", "/v1/me", { auth: "none", headers, body: { password: password.value } });
   if (erased.status === 401 && !renew) return erase(true);
-  if (erased.status === 0 || erased.status >= 500) perhapsGone = true;
+  if (isPassing(erased) && erased.status !== 429) perhapsGone = true;
   if (erased.body?.code === "wrong_password") perhapsGone = false;
   return erased;
 }
