@@ -204,7 +204,7 @@ func (r *Revoked) Look(ctx context.Context) error {
 func (r *Revoked) giveBack(ctx context.Context, found map[string]time.Time) error {
 	var lost []redis.Z
 	for member, at := range *r.copied.Load() {
-		if _, there := found[member]; !there {
+		if in, there := found[member]; !there || at.UnixMilli() > in.UnixMilli() {
 			lost = append(lost, redis.Z{Score: float64(at.UnixMilli()), Member: member})
 		}
 	}
@@ -212,7 +212,7 @@ func (r *Revoked) giveBack(ctx context.Context, found map[string]time.Time) erro
 		return nil
 	}
 	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZAddNX(ctx, r.key, lost...)
+		p.ZAddGT(ctx, r.key, lost...) // another process may know of a later revocation
 		p.PExpire(ctx, r.key, r.lifetime+time.Minute)
 		return nil
 	})
@@ -236,7 +236,11 @@ func (r *Revoked) merge(more map[string]time.Time) {
 			return
 		}
 		fresh := maps.Clone(*old)
-		maps.Copy(fresh, more)
+		for account, at := range more {
+			if at.After(fresh[account]) { // one that is given back may be older than what is known
+				fresh[account] = at
+			}
+		}
 		oldest := time.Now().Add(-r.lifetime - time.Minute)
 		maps.DeleteFunc(fresh, func(_ string, at time.Time) bool { return at.Before(oldest) })
 		if r.copied.CompareAndSwap(old, &fresh) {

@@ -106,6 +106,36 @@ func TestRevokedTokensOutliveALossOfRedis(t *testing.T) {
 	}
 }
 
+// Of two processes that give back what Redis has lost, the one that knows of the later
+// revocation is right, whichever comes first.
+func TestALaterRevocationIsNotTurnedBack(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	client, prefix := backendtest.Redis(t)
+	early, late := accountredis.NewRevoked(client, prefix, time.Minute), accountredis.NewRevoked(client, prefix, time.Minute)
+	if err := early.Revoke(ctx, "acc-1"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1100 * time.Millisecond) // tokens say when they were issued in whole seconds
+	between := time.Now().Truncate(time.Second)
+	if err := late.Revoke(ctx, "acc-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Del(ctx, prefix+"revoked").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*accountredis.Revoked{early, late, early} {
+		if err := r.Look(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, r := range map[string]*accountredis.Revoked{"who knew the earlier": early, "who knew the later": late} {
+		if !has(r, "acc-1", between) {
+			t.Errorf("%s takes a token from between the two", name)
+		}
+	}
+}
+
 // What has to be done about a deleted account is done until nobody takes its tokens any
 // more: again after an error, and by a process that starts later.
 func TestRevokedAccountsAreFollowed(t *testing.T) {

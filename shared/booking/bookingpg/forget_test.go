@@ -53,6 +53,46 @@ func TestAccountsThatCannotBeForgottenYetKeepNobodyWaiting(t *testing.T) {
 
 // What an account that is no more has not begun to pay is anybody's at once; what is being
 // paid goes on.
+// A webhook told of money, and nobody has asked the provider yet: whoever ends the
+// booking meanwhile does not end the question.
+func TestMoneyToldOfBeforeABookingEndsIsFound(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(h *house, b booking.Booking) error{
+		"abandoned": func(h *house, _ booking.Booking) error {
+			_, err := h.Abandon(h.t.Context(), "fan")
+			return err
+		},
+		"expired": func(h *house, b booking.Booking) error {
+			h.age(b.ID, 13*time.Minute)
+			_, err := h.ExpireDue(h.t.Context(), 10)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			b, confirm := h.approved("fan", "A-1")
+			h.provider.change(confirm.PaymentKey, func(p *booking.ProviderPayment) { p.Status, p.Balance = booking.StatusDone, p.Total })
+			hint := booking.Hint{TransmissionID: "tx-1", OrderID: b.OrderID, PaymentKey: confirm.PaymentKey, Status: booking.StatusDone}
+			if err := h.WebhookHint(t.Context(), hint); err != nil {
+				t.Fatal(err)
+			}
+			if err := end(h, b); err != nil {
+				t.Fatal(err)
+			}
+			if n := h.int(`SELECT count(*) FROM payment WHERE booking_id = $1 AND next_check_at IS NOT NULL`, b.ID); n != 1 {
+				t.Fatal("nobody will ask for the money that the webhook told of")
+			}
+			h.reconcile(b.ID, 6*time.Second)
+			h.sendRefunds(b.ID, 0)
+			if h.int(`SELECT count(*) FROM payment WHERE booking_id = $1 AND state = 'expired'`, b.ID) != 0 {
+				t.Error("the money was not found")
+			}
+			h.sound()
+		})
+	}
+}
+
 func TestAnAbandonedBookingGivesItsSeatsBack(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

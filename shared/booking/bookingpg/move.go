@@ -80,8 +80,12 @@ func (l *locked) move(tx *work, to booking.State, note string) error {
 }
 
 // movePayment moves the payment, ends its lease and its checks, and adds amount to
-// its balance, with the ledger row of both.
+// its balance, with the ledger row of both. A payment that expires keeps them: a webhook
+// may have asked for a look, and the money that it tells of would never be found.
 func (l *locked) movePayment(tx *work, to booking.PaymentState, amount money.KRW, note string) error {
+	if to == booking.PaymentExpired {
+		return l.movePaymentAlso(tx, to, amount, note, `next_check_at = next_check_at`)
+	}
 	return l.movePaymentAlso(tx, to, amount, note, `lease_until = NULL, next_check_at = NULL`)
 }
 

